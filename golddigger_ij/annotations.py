@@ -1,0 +1,146 @@
+"""Ground truth: marks, the region that they cover, and which image they belong to, by its hash.
+
+A folder holds for each image ``STEM.json`` (image name, SHA-256, size, pixel size, annotated and excluded regions as polygons,
+author, time, parent run) and ``STEM_marks.csv`` (x, y, diameter_nm). No mark means "nothing here" inside the annotated
+region only; outside it is unknown.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.draw import polygon2mask
+
+from golddigger_ij.atomic import replacing
+from golddigger_ij.csv_columns import parse_numbers, read_fields, write_columns
+from golddigger_ij.errors import GoldDiggerError
+
+FORMAT = 1
+MARK_COLUMNS = ("x", "y", "diameter_nm")
+
+Polygon = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The ground truth of one image.
+
+    Attributes
+    ----------
+    image : Path
+        The image file; relative paths are relative to the folder of the annotation.
+    nm_per_px : float
+    x, y, diameter_nm : ndarray of float64, (n,)
+        Marks: centres in pixels, diameters in nm.
+    annotated, excluded : tuple of ndarray, (k, 2)
+        Polygons of (x, y) corners in pixels. Nothing annotated means the whole image. Excluded places (debris, torn replica,
+        marks that one cannot be sure of) are unknown.
+    sha256 : str, optional
+        Of the image file, at the time of the annotation.
+    shape : tuple of int, optional
+        Height and width.
+    """
+
+    image: Path
+    nm_per_px: float
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    diameter_nm: NDArray[np.float64]
+    annotated: tuple[Polygon, ...] = ()
+    excluded: tuple[Polygon, ...] = ()
+    sha256: str | None = None
+    shape: tuple[int, int] | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def known(self, shape: tuple[int, int], scale: float = 1.0) -> NDArray[np.bool_] | None:
+        """Where no mark means no gold, as a mask of `shape`, whose pixels are 1 / `scale` of the image's.
+
+        Returns
+        -------
+        ndarray of bool, or None
+            None where the whole image is known.
+        """
+        if not self.annotated and not self.excluded:
+            return None
+        known = np.zeros(shape, bool) if self.annotated else np.ones(shape, bool)
+        for polygons, value in ((self.annotated, True), (self.excluded, False)):
+            for corners in polygons:
+                known[polygon2mask(shape, (corners[:, ::-1] + 0.5) * scale - 0.5)] = value
+        return known
+
+
+def disc(x: float, y: float, radius: float) -> Polygon:
+    """A circle as a polygon of 24 corners."""
+    angle = np.arange(24) * (np.pi / 12)
+    return np.column_stack([x + radius * np.cos(angle), y + radius * np.sin(angle)])
+
+
+def write_annotation(folder: Path, annotation: Annotation) -> Path:
+    """Write one image's ground truth; the JSON file last, so that it is never there without its marks.
+
+    Returns
+    -------
+    Path
+        The JSON file.
+    """
+    stem = annotation.image.name.split(".")[0]
+    columns = [(name, "%.3f", getattr(annotation, name)) for name in MARK_COLUMNS]
+    write_columns(folder / f"{stem}_marks.csv", columns)
+    path = folder / f"{stem}.json"
+    content = {
+        "format": FORMAT,
+        "image": annotation.image.as_posix(),
+        "sha256": annotation.sha256,
+        "shape": annotation.shape,
+        "nm_per_px": annotation.nm_per_px,
+        "annotated": [corners.tolist() for corners in annotation.annotated],
+        "excluded": [corners.tolist() for corners in annotation.excluded],
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        **annotation.record,
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def read_annotations(folder: Path) -> list[Annotation]:
+    """Read all ground truth of a folder, sorted by name.
+
+    Raises
+    ------
+    GoldDiggerError
+        If there is none, or a file of it cannot be read.
+    """
+    if not folder.is_dir():
+        raise GoldDiggerError(f"{folder}: no such folder; give one with ground truth (NAME.json and NAME_marks.csv)")
+    paths = [path for path in sorted(folder.glob("*.json")) if (folder / f"{path.stem}_marks.csv").exists()]
+    if not paths:
+        raise GoldDiggerError(f"{folder}: holds no ground truth (NAME.json and NAME_marks.csv); make some with 'synthesize' or in Fiji")
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> Annotation:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        image = Path(content["image"])
+        polygons = {k: tuple(np.array(p, float).reshape(-1, 2) for p in content.get(k, ())) for k in ("annotated", "excluded")}
+        nm_per_px, shape = float(content["nm_per_px"]), content.get("shape")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise GoldDiggerError(f"{path}: is not a ground-truth file ({error!r}); remove it or make it again") from error
+    marks_path = path.with_name(f"{path.stem}_marks.csv")
+    texts, lines = read_fields(marks_path, MARK_COLUMNS)
+    marks = {name: parse_numbers(marks_path, name, texts[name], lines) for name in MARK_COLUMNS}
+    known = {"format", "image", "sha256", "shape", "nm_per_px", "annotated", "excluded"}
+    return Annotation(
+        image=image if image.is_absolute() else path.parent / image,
+        nm_per_px=nm_per_px,
+        **marks,
+        sha256=content.get("sha256"),
+        shape=tuple(shape) if shape else None,
+        record={key: value for key, value in content.items() if key not in known},
+        **polygons,
+    )

@@ -1,0 +1,78 @@
+"""The options of detection, described once: the command line, dialogs, macros and the run's record come from here."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+from golddigger_ij.errors import GoldDiggerError
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class DetectionConfig:
+    """How particles are detected. None means: as the model or the montage says.
+
+    Attributes
+    ----------
+    model : str
+        Name of a bundled model, or a model's folder.
+    threshold : float, optional
+        Least score of a particle, 0 to 1.
+    sizes : str
+        "auto"; nominal sizes in nm such as "6,12,18"; or limits such as "4-9,9-15".
+    polarity : {"auto", "dark", "light"}
+        Whether gold is dark on light, as in bright field, or light on dark.
+    pixel_size : float, optional
+        nm per pixel; overrides what the file says.
+    tile_size : int
+        Largest side of a tile in working pixels. It changes speed and memory, not the result.
+    batch_size : int
+        Tiles that go through the network together.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    keep_burned_in : bool
+        Look for gold under scale bars, captions and frames too.
+    """
+
+    model: str = "gold"
+    threshold: float | None = None
+    sizes: str = "auto"
+    polarity: str = "auto"
+    pixel_size: float | None = None
+    tile_size: int = 1024
+    batch_size: int = 1
+    device: str = "auto"
+    keep_burned_in: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise GoldDiggerError(f"threshold {self.threshold}: a score lies between 0 and 1")
+        if self.polarity not in ("auto", "dark", "light"):
+            raise GoldDiggerError(f"polarity {self.polarity!r}: choose 'auto', 'dark' or 'light'")
+        if self.pixel_size is not None and not 0.01 <= self.pixel_size <= 1000:
+            raise GoldDiggerError(f"pixel size {self.pixel_size}: give nanometres for each pixel, such as 0.56")
+        if self.tile_size < 64:
+            raise GoldDiggerError(f"tile size {self.tile_size}: give 64 or more")
+        if self.batch_size < 1:
+            raise GoldDiggerError(f"batch size {self.batch_size}: give 1 or more")
+
+    def changed(self, **options: Any) -> "DetectionConfig":
+        """Change some options.
+
+        Raises
+        ------
+        GoldDiggerError
+            If there is no option of that name (the nearest is named), or a value is out of range.
+        """
+        known = [f.name for f in fields(self)]
+        for key in options:
+            if key not in known:
+                near = get_close_matches(key, known, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+                raise GoldDiggerError(f"no option is called {key!r}; {hint}")
+        return replace(self, **options)
+
+    def record(self) -> dict[str, Any]:
+        """Give the options as a plain dictionary, with the version of their description."""
+        return {"version": VERSION, **asdict(self)}

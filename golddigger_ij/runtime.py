@@ -1,0 +1,87 @@
+"""Where a network runs: the device, and the generator made ready for inference."""
+
+import copy
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from golddigger_ij.errors import GoldDiggerError
+from golddigger_ij.networks.generator import CompactGenerator, UNet256Generator
+
+
+def choose_device(name: str = "auto") -> str:
+    """Turn the option `--device` into a device that works here.
+
+    Parameters
+    ----------
+    name : str
+        "auto" takes CUDA, then Apple's MPS, then the CPU; else "cpu", "cuda", "cuda:1", "mps".
+
+    Raises
+    ------
+    GoldDiggerError
+        If the device is not there. Nothing falls back in silence.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.split(":")[0]
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(kind, False):
+        raise GoldDiggerError(f"--device {name}: there is no such device here; use 'auto' or 'cpu'")
+    return name
+
+
+class Painter:
+    """A generator ready to paint: batch norms folded into the convolutions, on its device.
+
+    Parameters
+    ----------
+    generator : CompactGenerator or UNet256Generator
+        Trained weights; it is copied, not changed.
+    device : str
+        As `choose_device` gives it.
+    """
+
+    def __init__(self, generator: CompactGenerator | UNet256Generator, device: str) -> None:
+        self.device = device
+        self.stride = generator.stride
+        network = _fold(copy.deepcopy(generator).eval().requires_grad_(False))
+        self._network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def paint(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Paint a batch of windows.
+
+        Parameters
+        ----------
+        windows : ndarray of float32, (n, h, w)
+            Normalised grey values; h and w are multiples of the generator's stride.
+
+        Returns
+        -------
+        ndarray of float32, (n, h, w)
+            Probability of gold, 0 to 1.
+        """
+        with torch.inference_mode():
+            image = torch.from_numpy(windows).to(self.device)[:, None]
+            image = torch.asinh(image * 0.5).contiguous(memory_format=torch.channels_last)
+            painted = self._network(image)[:, 0]
+            return np.asarray((painted.float() * 0.5 + 0.5).cpu().numpy())
+
+
+def _fold(network: nn.Module) -> nn.Module:
+    """Fold every batch norm that follows a (transposed) convolution in a Sequential into that convolution."""
+    for child in network.children():
+        _fold(child)
+    if isinstance(network, nn.Sequential):
+        for i in range(len(network) - 1):
+            first, second = network[i], network[i + 1]
+            if isinstance(first, nn.Conv2d | nn.ConvTranspose2d) and isinstance(second, nn.BatchNorm2d):
+                transpose = isinstance(first, nn.ConvTranspose2d)
+                network[i] = fuse_conv_bn_eval(first, second, transpose=transpose)
+                network[i + 1] = nn.Identity()
+    return network

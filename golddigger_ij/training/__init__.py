@@ -1,0 +1,1 @@
+"""Train generators: images with marks, painted targets, batches, the adversarial loop."""

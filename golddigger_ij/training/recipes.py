@@ -1,0 +1,126 @@
+"""The named recipes by which a model is trained, each a frozen description that goes into the model's card."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+from golddigger_ij.errors import GoldDiggerError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a generator is trained. Lengths in working pixels unless named otherwise.
+
+    Attributes
+    ----------
+    generator : {"compact", "unet256"}
+    base_width, discriminator_width : int
+        Channels of the first levels (ngf, ndf).
+    working_nm_per_px : float
+        Pixel size at which the network sees every image.
+    tile, batch : int
+        Side of a training tile, tiles in a step.
+    epochs, steps_per_epoch : int
+        Length of the training.
+    learning_rate : float
+        Of Adam; betas (0.5, 0.999) with a discriminator, else (0.9, 0.999).
+    decay_from : float
+        Share of the epochs after which the learning rate falls linearly to zero.
+    pixel_loss : {"l1", "balanced"}
+        L1, or binary cross-entropy in which gold of every size weighs the same.
+    pixel_weight, adversarial_weight : float
+        Weights of the two parts of the generator's loss; no discriminator is made where the latter is 0.
+    mark : {"disc", "square"}
+        What is painted over a particle.
+    mark_scale : float
+        Width of the mark over the particle's diameter.
+    gold_share : float
+        Share of tiles that are centred near a particle; these are drawn evenly from the sizes.
+    magnifications : tuple of float
+        Range of the "faux" magnification: each tile is rescaled by a factor from it.
+    photometric : float
+        Strength of the augmentation of contrast, brightness, gamma, noise and blur, 0 to 1.
+    """
+
+    name: str
+    generator: str = "compact"
+    base_width: int = 24
+    discriminator_width: int = 16
+    working_nm_per_px: float = 1.1
+    tile: int = 192
+    batch: int = 8
+    epochs: int = 30
+    steps_per_epoch: int = 200
+    learning_rate: float = 2e-3
+    decay_from: float = 0.3
+    pixel_loss: str = "balanced"
+    pixel_weight: float = 1.0
+    adversarial_weight: float = 0.0
+    mark: str = "disc"
+    mark_scale: float = 0.7
+    gold_share: float = 0.5
+    magnifications: tuple[float, float] = (0.8, 1.25)
+    photometric: float = 1.0
+    seed: int = 0
+
+    def changed(self, **options: Any) -> "Recipe":
+        """Change some options.
+
+        Raises
+        ------
+        GoldDiggerError
+            If there is no option of that name; it names the nearest.
+        """
+        known = [f.name for f in fields(self)]
+        for key in options:
+            if key not in known:
+                near = get_close_matches(key, known, 1)
+                raise GoldDiggerError(f"no training option is called {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"))
+        return replace(self, **options)
+
+    def record(self) -> dict[str, Any]:
+        """Give the options as a plain dictionary, for cards and checkpoints."""
+        return asdict(self)
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("compact", adversarial_weight=0.02),
+        Recipe(
+            "paper",
+            generator="unet256",
+            base_width=64,
+            discriminator_width=64,
+            working_nm_per_px=1.11,
+            tile=256,
+            batch=2,
+            epochs=200,
+            steps_per_epoch=1500,
+            learning_rate=2e-4,
+            decay_from=0.5,
+            pixel_loss="l1",
+            pixel_weight=100.0,
+            adversarial_weight=1.0,
+            mark="square",
+            mark_scale=1.0,
+            gold_share=0.5,
+            magnifications=(0.5, 2.0),
+            photometric=0.0,
+        ),
+    )
+}
+"""`compact`: the bundled model's recipe. `paper`: that of Jerez et al. (2021)."""
+
+
+def recipe(name: str) -> Recipe:
+    """Look a recipe up by its name.
+
+    Raises
+    ------
+    GoldDiggerError
+        If there is none of that name.
+    """
+    if name not in RECIPES:
+        raise GoldDiggerError(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
+    return RECIPES[name]
