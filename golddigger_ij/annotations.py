@@ -119,7 +119,9 @@ def read_annotations(folder: Path) -> list[Annotation]:
         raise GoldDiggerError(f"{folder}: no such folder; give one with ground truth (NAME.json and NAME_marks.csv)")
     paths = [path for path in sorted(folder.glob("*.json")) if (folder / f"{path.stem}_marks.csv").exists()]
     if not paths:
-        raise GoldDiggerError(f"{folder}: holds no ground truth (NAME.json and NAME_marks.csv); make some with 'synthesize' or in Fiji")
+        raise GoldDiggerError(
+            f"{folder}: holds no ground truth (NAME.json and NAME_marks.csv); make some with 'synthesize' or in Fiji"
+        )
     return [_read(path) for path in paths]
 
 
@@ -127,7 +129,9 @@ def _read(path: Path) -> Annotation:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         image = Path(content["image"])
-        polygons = {k: tuple(np.array(p, float).reshape(-1, 2) for p in content.get(k, ())) for k in ("annotated", "excluded")}
+        polygons = {
+            k: tuple(np.array(p, float).reshape(-1, 2) for p in content.get(k, ())) for k in ("annotated", "excluded")
+        }
         nm_per_px, shape = float(content["nm_per_px"]), content.get("shape")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise GoldDiggerError(f"{path}: is not a ground-truth file ({error!r}); remove it or make it again") from error

@@ -39,7 +39,9 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         temporary = None
     except OSError as error:
-        raise GoldDiggerError(f"{path}: cannot be written ({error.strerror or error}); choose a folder that can be written to, with free space") from error
+        raise GoldDiggerError(
+            f"{path}: cannot be written ({error.strerror or error}); choose a folder that can be written to, with free space"
+        ) from error
     finally:
         if temporary is not None:
             with suppress(OSError):

@@ -73,7 +73,9 @@ def find_seeds(probability: NDArray[np.float32]) -> Seeds:
     return _measure(rows, columns, owner, probability[rows, columns].astype(np.float64))
 
 
-def _measure(rows: NDArray[np.int64], columns: NDArray[np.int64], owner: NDArray[np.int64], value: NDArray[np.float64]) -> Seeds:
+def _measure(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], owner: NDArray[np.int64], value: NDArray[np.float64]
+) -> Seeds:
     area = np.bincount(owner).astype(np.float64)
     kept = area >= SMALLEST
     total = np.maximum(np.bincount(owner, value), 1e-12)
@@ -85,7 +87,9 @@ def _measure(rows: NDArray[np.int64], columns: NDArray[np.int64], owner: NDArray
     return Seeds(x, y, area, confidence).select(kept)
 
 
-def _separate(rows: NDArray[np.int64], columns: NDArray[np.int64], owner: NDArray[np.int64], strong_count: int) -> NDArray[np.int64]:
+def _separate(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], owner: NDArray[np.int64], strong_count: int
+) -> NDArray[np.int64]:
     """Give the pixels of components that are not one disc to several new owners."""
     area = np.bincount(owner)
     x, y = np.bincount(owner, columns) / np.maximum(area, 1), np.bincount(owner, rows) / np.maximum(area, 1)
@@ -139,7 +143,8 @@ def _distinct(places: NDArray[np.float64], heights: NDArray[np.float64], distanc
     for i in np.argsort(-heights, kind="stable"):
         steps = np.linspace(0, 1, 15)[:, None]
         waists = [
-            ndimage.map_coordinates(distance, (places[i] + (places[j] - places[i]) * steps).T, order=1).min() for j in kept
+            ndimage.map_coordinates(distance, (places[i] + (places[j] - places[i]) * steps).T, order=1).min()
+            for j in kept
         ]
         if all(waist < 0.85 * heights[i] for waist in waists):
             kept.append(int(i))

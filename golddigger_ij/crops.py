@@ -26,6 +26,8 @@ def crop_of(montage: Montage, crop: tuple[int, int, int, int]) -> Montage:
     x, y, width, height = crop
     width, height = min(width, montage.shape[1] - x), min(height, montage.shape[0] - y)
     if width < 1 or height < 1:
-        raise GoldDiggerError(f"{montage.name}: the crop at {x},{y} lies outside its {montage.shape[1]} x {montage.shape[0]} px; choose another")
+        raise GoldDiggerError(
+            f"{montage.name}: the crop at {x},{y} lies outside its {montage.shape[1]} x {montage.shape[0]} px; choose another"
+        )
     nm_per_px = montage.pixel_size.nm if montage.pixel_size else None
     return open_montage(montage.read(y, x, height, width), nm_per_px=nm_per_px)

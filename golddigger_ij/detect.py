@@ -204,7 +204,11 @@ def find_candidates(
     painter = Painter(model.generator(), device)
     grid = WorkingGrid.over(montage.shape, nm_per_px, model.working_nm_per_px)
     context = _context(painter, model)
-    tiles = [tile for tile in tile_grid(*grid.size, config.tile_size, context, painter.stride) if _wanted(tile, grid, regions)]
+    tiles = [
+        tile
+        for tile in tile_grid(*grid.size, config.tile_size, context, painter.stride)
+        if _wanted(tile, grid, regions)
+    ]
     found: list[Candidates] = []
     done = 0
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as measurer:

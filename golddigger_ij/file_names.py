@@ -29,7 +29,9 @@ def expand_images(paths: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             images.append(path)
             continue
-        inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+        inside = [
+            p for p in sorted(path.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
+        ]
         if not inside:
             raise GoldDiggerError(f"{path}: the folder holds no image ({', '.join(IMAGE_SUFFIXES)})")
         images += inside
@@ -64,5 +66,7 @@ def output_folders(images: Sequence[Path], folder: Path, keep_tree: bool) -> lis
         other = seen.setdefault((place, image_stem(image)), image)
         if other is not image:
             hint = "rename one" if keep_tree else "use --keep-tree or rename one"
-            raise GoldDiggerError(f"{other} and {image}: their results would have the same name, {image_stem(image)}_particles.csv; {hint}")
+            raise GoldDiggerError(
+                f"{other} and {image}: their results would have the same name, {image_stem(image)}_particles.csv; {hint}"
+            )
     return places

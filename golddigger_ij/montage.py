@@ -8,13 +8,13 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from golddigger_ij.array_pixels import ArrayPixels, array_digest, array_plane_count
 from golddigger_ij.errors import GoldDiggerError
-from golddigger_ij.mrc import MrcPixels, is_mrc, mrc_plane_count
-from golddigger_ij.pixel_size import PixelSize, given_pixel_size
-from golddigger_ij.png_jpeg import JPEG_START, PNG_START, PngJpegPixels
-from golddigger_ij.tiff import TiffPixels, tiff_plane_count
-from golddigger_ij.unreadable import reading, unreadable
+from golddigger_ij.reading.array_pixels import ArrayPixels, array_digest, array_plane_count
+from golddigger_ij.reading.mrc import MrcPixels, is_mrc, mrc_plane_count
+from golddigger_ij.reading.pixel_size import PixelSize, given_pixel_size
+from golddigger_ij.reading.png_jpeg import JPEG_START, PNG_START, PngJpegPixels
+from golddigger_ij.reading.tiff import TiffPixels, tiff_plane_count
+from golddigger_ij.reading.unreadable import reading, unreadable
 
 __all__ = ["MIN_SIDE_PX", "Montage", "PixelSize", "open_montage", "plane_count", "refuse_tiny"]
 

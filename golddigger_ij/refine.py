@@ -151,7 +151,9 @@ def _nanmedian(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(0.5 * (ordered[rows, lower] + ordered[rows, np.minimum(upper, values.shape[1] - 1)]))
 
 
-def _neighbour_distance(x: NDArray[np.float64], y: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.float64]:
+def _neighbour_distance(
+    x: NDArray[np.float64], y: NDArray[np.float64], radius: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """How far a ray may go before it must have left the particle: not beyond the nearest seed's own centre."""
     from scipy.spatial import cKDTree
 
@@ -162,7 +164,11 @@ def _neighbour_distance(x: NDArray[np.float64], y: NDArray[np.float64], radius: 
 
 
 def _limited(
-    cx: NDArray[np.float64], cy: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], radius: NDArray[np.float64]
+    cx: NDArray[np.float64],
+    cy: NDArray[np.float64],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    radius: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     dx, dy = cx - x, cy - y
     distance = np.hypot(dx, dy)

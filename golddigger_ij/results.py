@@ -57,7 +57,9 @@ def write_results(
         folder.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{stem[:40]}-", dir=folder))
     except OSError as error:
-        raise GoldDiggerError(f"{folder}: cannot be written to ({error.strerror or error}); choose another folder with -o") from error
+        raise GoldDiggerError(
+            f"{folder}: cannot be written to ({error.strerror or error}); choose another folder with -o"
+        ) from error
     try:
         names = _write_all(work, stem, montage, detection, model, config, regions)
         for name in names:
@@ -66,7 +68,9 @@ def write_results(
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
     except OSError as error:
-        raise GoldDiggerError(f"{folder}: cannot be written to ({error.strerror or error}); free some space or choose another folder with -o") from error
+        raise GoldDiggerError(
+            f"{folder}: cannot be written to ({error.strerror or error}); free some space or choose another folder with -o"
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return [folder / name for name in names]
@@ -89,7 +93,9 @@ def _write_all(
     write_particles_csv(table, particles)
     files = [table, *write_group_csvs(work, stem, particles, labels)]
     write_roi_set(rois, particles, run_id, labels)
-    write_overlay(picture, montage, detection.contrast, particles, detection.nm_per_px, labels, detection.burned_in.boxes, stem)
+    write_overlay(
+        picture, montage, detection.contrast, particles, detection.nm_per_px, labels, detection.burned_in.boxes, stem
+    )
     files += [rois, picture]
     if regions:
         write_regions_csv(work / f"{stem}_regions.csv", particles, regions, detection.nm_per_px, labels)
@@ -101,7 +107,9 @@ def _write_all(
     return names
 
 
-def _run_id(image_hash: str, model: Model, config: DetectionConfig, plane: int | None, regions: Sequence[Region]) -> str:
+def _run_id(
+    image_hash: str, model: Model, config: DetectionConfig, plane: int | None, regions: Sequence[Region]
+) -> str:
     """Name a run by what decides its result, so that the same run has the same name."""
     decides = {k: v for k, v in config.record().items() if k not in ("tile_size", "batch_size", "device", "model")}
     named = [(r.name, r.bounds, r.area_px) for r in regions]
@@ -110,7 +118,12 @@ def _run_id(image_hash: str, model: Model, config: DetectionConfig, plane: int |
 
 
 def _record(
-    montage: Montage, image_hash: str, detection: Detection, model: Model, config: DetectionConfig, regions: Sequence[Region]
+    montage: Montage,
+    image_hash: str,
+    detection: Detection,
+    model: Model,
+    config: DetectionConfig,
+    regions: Sequence[Region],
 ) -> dict[str, Any]:
     import torch
 
@@ -134,7 +147,9 @@ def _record(
         "contrast": vars(detection.contrast),
         "burned_in": {
             "left_out": [vars(box) for box in detection.burned_in.boxes],
-            "scale_bar": None if bar is None else {"length_px": bar.length_px, "length_nm": bar.length_nm, "nm_per_px": bar.nm_per_px},
+            "scale_bar": None
+            if bar is None
+            else {"length_px": bar.length_px, "length_nm": bar.length_nm, "nm_per_px": bar.nm_per_px},
         },
         "regions": [region.name for region in regions],
         "device": detection.device,

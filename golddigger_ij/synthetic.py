@@ -95,7 +95,9 @@ class Truth:
     @staticmethod
     def joined(parts: "list[Truth]") -> "Truth":
         """Join the gold of several fields."""
-        return Truth(*(np.concatenate([getattr(t, name) for t in parts]) for name in ("x", "y", "diameter_nm", "nominal_nm")))
+        return Truth(
+            *(np.concatenate([getattr(t, name) for t in parts]) for name in ("x", "y", "diameter_nm", "nominal_nm"))
+        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,9 @@ class _Gold:
     order: list[int] = field(default_factory=list)
 
 
-def micrograph(height: int, width: int, scene: Scene = Scene(), seed: int = 0, *, counts: tuple[int, ...] | None = None) -> Micrograph:
+def micrograph(
+    height: int, width: int, scene: Scene = Scene(), seed: int = 0, *, counts: tuple[int, ...] | None = None
+) -> Micrograph:
     """Make one micrograph.
 
     Parameters
@@ -166,7 +170,9 @@ def _place(rng: np.random.Generator, density: Field, scene: Scene, counts: tuple
             break
         draw = rng.uniform(0, 1, (len(pending), 2)) * (size - 1)
         in_cluster = rng.random(len(pending)) < scene.clustered
-        near = seeds[rng.integers(len(seeds), size=len(pending))] + rng.normal(0, rng.uniform(30, 90) / p, (len(pending), 2))
+        near = seeds[rng.integers(len(seeds), size=len(pending))] + rng.normal(
+            0, rng.uniform(30, 90) / p, (len(pending), 2)
+        )
         draw[in_cluster] = near[in_cluster]
         touching = (rng.random(len(pending)) < scene.touching) & (pending > 0)
         partner = rng.integers(0, np.maximum(pending, 1))
@@ -211,7 +217,9 @@ def _add_gold(rng: np.random.Generator, density: Field, gold: _Gold, scene: Scen
         square = (along / aspect**0.5) ** 2 + (across * aspect**0.5) ** 2
         if irregular:
             angle = np.arctan2(dy, dx)
-            outline = 1 + sum(rng.normal(0, 0.22 / k) * np.cos(k * angle + rng.uniform(0, 2 * np.pi)) for k in range(2, 6))
+            outline = 1 + sum(
+                rng.normal(0, 0.22 / k) * np.cos(k * angle + rng.uniform(0, 2 * np.pi)) for k in range(2, 6)
+            )
             square = square / np.maximum(outline, 0.4) ** 2
             areas[i] *= float(np.mean(np.maximum(outline, 0.4) ** 2))
         # A pixel sees the mean thickness over its own area: soften the sphere's steep rim by a sixth of a pixel's square.
@@ -237,7 +245,9 @@ def _camera(rng: np.random.Generator, intensity: Field, scene: Scene) -> NDArray
         wide = ndimage.gaussian_filter(sharp, max(0.6, 2.2 * scene.blur_nm / p), truncate=3.0)
         sharp += np.float32(scene.fringe) * (sharp - wide)
     mean = np.float32(max(1e-3, float(sharp[::7, ::7].mean())))
-    sharp *= (1 + np.float32(scene.gradient) * smooth_noise(rng, shape, 2000 / p)) * np.float32(1 + scene.step * rng.standard_normal())
+    sharp *= (1 + np.float32(scene.gradient) * smooth_noise(rng, shape, 2000 / p)) * np.float32(
+        1 + scene.step * rng.standard_normal()
+    )
     signal = np.maximum(sharp, 0) / mean
     noise = rng.standard_normal(shape, dtype=np.float32)
     if rng.random() < 0.5:
@@ -252,7 +262,9 @@ def _camera(rng: np.random.Generator, intensity: Field, scene: Scene) -> NDArray
     return np.clip(signal * np.float32(gain) + np.float32(offset + 0.5), 0, 255).astype(np.uint8)
 
 
-def fields(height: int, width: int, scene: Scene, seed: int, field_size: int = 2048) -> Iterator[tuple[int, int, Micrograph]]:
+def fields(
+    height: int, width: int, scene: Scene, seed: int, field_size: int = 2048
+) -> Iterator[tuple[int, int, Micrograph]]:
     """Make a stitched montage field by field: rows of fields from the top, each row from the left.
 
     Yields

@@ -18,7 +18,9 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: float)
     coarse = [max(4, int(np.ceil(n / step)) + 3) for n in shape]
     grid = Image.fromarray(rng.standard_normal(coarse, dtype=np.float32))
     box = (1.0, 1.0, 1.0 + shape[1] / step, 1.0 + shape[0] / step)
-    field = np.asarray(grid.resize((shape[1], shape[0]), Image.Resampling.BICUBIC, box=_inside(box, coarse)), np.float32)
+    field = np.asarray(
+        grid.resize((shape[1], shape[0]), Image.Resampling.BICUBIC, box=_inside(box, coarse)), np.float32
+    )
     return field / np.float32(0.72)
 
 
@@ -81,8 +83,16 @@ def _add_blob(
     rng: np.random.Generator, field: Field, size: float, elongation: float, ragged: float, dark: float, edge: float
 ) -> None:
     reach = int(size * elongation * 1.2 + 4 * edge) + 3
-    cy, cx = int(rng.integers(-reach // 2, field.shape[0] + reach // 2)), int(rng.integers(-reach // 2, field.shape[1] + reach // 2))
-    y0, y1, x0, x1 = max(0, cy - reach), min(field.shape[0], cy + reach), max(0, cx - reach), min(field.shape[1], cx + reach)
+    cy, cx = (
+        int(rng.integers(-reach // 2, field.shape[0] + reach // 2)),
+        int(rng.integers(-reach // 2, field.shape[1] + reach // 2)),
+    )
+    y0, y1, x0, x1 = (
+        max(0, cy - reach),
+        min(field.shape[0], cy + reach),
+        max(0, cx - reach),
+        min(field.shape[1], cx + reach),
+    )
     if y0 >= y1 or x0 >= x1:
         return
     dy, dx = np.arange(y0, y1)[:, None] - cy, np.arange(x0, x1)[None] - cx
@@ -129,9 +139,15 @@ def replica(rng: np.random.Generator, shape: tuple[int, int], nm_per_px: float) 
         imp_density *= 1 + face * np.float32(rng.uniform(0, 12))
         present = np.clip(smooth_noise(rng, shape, rng.uniform(60, 300) / p) + np.float32(rng.uniform(-0.8, 0.8)), 0, 1)
         width = np.float32(np.exp(rng.uniform(np.log(1.5), np.log(14))))
-        density += present * np.exp(-0.5 * (distance / width) ** 2) * np.float32(rng.choice([0.15, 0.5, 1.2, 2.5]) * rng.uniform(0.5, 1.3))
+        density += (
+            present
+            * np.exp(-0.5 * (distance / width) ** 2)
+            * np.float32(rng.choice([0.15, 0.5, 1.2, 2.5]) * rng.uniform(0.5, 1.3))
+        )
         if rng.random() < 0.4:
-            density -= present * np.exp(-0.5 * ((distance - 2.5 * width) / width) ** 2) * np.float32(rng.uniform(0.05, 0.25))
+            density -= (
+                present * np.exp(-0.5 * ((distance - 2.5 * width) / width) ** 2) * np.float32(rng.uniform(0.05, 0.25))
+            )
     patches = np.clip(smooth_noise(rng, shape, rng.uniform(80, 300) / p) - np.float32(rng.uniform(0.2, 1.6)), 0, 1)
     imp_density += patches * np.float32(rng.uniform(0, 6e-3))
     for size in (rng.uniform(3.0, 4.5), rng.uniform(4.5, 7.0)):

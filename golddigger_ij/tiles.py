@@ -33,7 +33,12 @@ class Tile:
     @property
     def window(self) -> tuple[int, int, int, int]:
         """First row, first column, height and width of the window with context; it may reach outside the image."""
-        return self.y0 - self.context, self.x0 - self.context, self.height + 2 * self.context, self.width + 2 * self.context
+        return (
+            self.y0 - self.context,
+            self.x0 - self.context,
+            self.height + 2 * self.context,
+            self.width + 2 * self.context,
+        )
 
     def owns(self, y: NDArray[np.float64], x: NDArray[np.float64], slack: float = 0.0) -> NDArray[np.bool_]:
         """Which of the places (image coordinates, pixel centres at whole numbers) belong to this tile, give or take `slack`."""
@@ -64,7 +69,9 @@ def tile_grid(height: int, width: int, tile_size: int, context: int, stride: int
     tile_height, tile_width = (_side(length, max(tile_size, stride), stride) for length in (height, width))
     for y0 in range(0, height, tile_height):
         for x0 in range(0, width, tile_width):
-            yield Tile(y0, x0, min(y0 + tile_height, height), min(x0 + tile_width, width), tile_height, tile_width, context)
+            yield Tile(
+                y0, x0, min(y0 + tile_height, height), min(x0 + tile_width, width), tile_height, tile_width, context
+            )
 
 
 def _side(length: int, largest: int, stride: int) -> int:

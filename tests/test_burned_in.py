@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from golddigger_ij.burned_in import BurnedIn, find_burned_in
+from golddigger_ij.burned_in.scale_text import read_lengths
 from golddigger_ij.montage import open_montage
-from golddigger_ij.scale_text import read_lengths
 
 FFRIL = Path(__file__).parents[2] / "shared" / "data" / "ffril"
 

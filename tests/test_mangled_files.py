@@ -94,7 +94,7 @@ def mangle(data: bytes, changes: list[tuple[str, int, bytes]]) -> bytes:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60, deadline=4000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=4000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_mangled_file_gives_an_image_or_one_line(kind: str, data: st.DataObject, tmp_path: Path) -> None:
     path = tmp_path / f"m.{kind}"

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from golddigger_ij.errors import GoldDiggerError
-from golddigger_ij.grey import luma
 from golddigger_ij.montage import Montage, open_montage, plane_count, refuse_tiny
-from golddigger_ij.segment_cache import SegmentCache
+from golddigger_ij.reading.grey import luma
+from golddigger_ij.reading.segment_cache import SegmentCache
 
 SHAPE = (150, 203)
 
@@ -366,7 +366,7 @@ def test_opening_and_reading_a_window_takes_no_memory_for_the_rest(tmp_path: Pat
 
 
 def test_a_sweep_in_rows_decodes_each_strip_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from golddigger_ij.tiff import TiffPixels
+    from golddigger_ij.reading.tiff import TiffPixels
 
     whole = picture()
     tifffile.imwrite(tmp_path / "m.tif", whole, rowsperstrip=20, compression="zlib")

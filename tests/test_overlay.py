@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from golddigger_ij import grey_picture, overlay
+from golddigger_ij import overlay
 from golddigger_ij.burned_in import Box
-from golddigger_ij.canvas import Canvas, plain, shortened, text_width
 from golddigger_ij.contrast import Contrast
 from golddigger_ij.montage import open_montage
-from golddigger_ij.overlay import round_length, write_crop_sheet, write_overlay
+from golddigger_ij.overlay import grey_picture, round_length, write_crop_sheet, write_overlay
+from golddigger_ij.overlay.canvas import Canvas, plain, shortened, text_width
 from golddigger_ij.palette import group_colours, group_order
 from golddigger_ij.particles import Particles
 
@@ -74,7 +74,7 @@ def test_a_large_montage_is_reduced_with_its_least_certain_particles_below(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overlay, "LONGEST_SIDE", 800)
-    monkeypatch.setattr(grey_picture, "_BAND_BYTES", 100_000)
+    monkeypatch.setattr(greys, "_BAND_BYTES", 100_000)
     with open_montage(_micrograph(1500, 2399), nm_per_px=0.5) as montage:
         write_overlay(tmp_path / "a.png", montage, CONTRAST, Particles.empty(), 0.5, GROUPS)
         particles = _particles(list(np.linspace(0, 2398, 30)), [700.0] * 30, 3.0)

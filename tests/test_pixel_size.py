@@ -13,7 +13,7 @@ from PIL import Image
 
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.montage import open_montage
-from golddigger_ij.pixel_size import PixelSize, square_pixel_size, unit_in_nm
+from golddigger_ij.reading.pixel_size import PixelSize, square_pixel_size, unit_in_nm
 
 IMAGE = np.zeros((40, 60), np.uint8)
 

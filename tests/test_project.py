@@ -20,6 +20,7 @@ LAYERS = """
 cli
 imagej
 batch
+results
 detect
 training
 detectors refine components
@@ -30,15 +31,18 @@ evaluation matching
 annotations
 sizes size_mixture
 synthetic synthetic_scenes synthetic_texture
-overlay canvas
+overlay
 regions outlines
 roi_set
 particles csv_columns
 palette
 contrast
-burned_in drawn_bars mosaic_frame overview scale_bar scale_text
+burned_in
 tiles working_grid
-montage array_pixels grey mrc pixel_size png_jpeg segment_cache tiff unreadable
+crops
+montage
+reading
+file_names
 config
 fiji_scripts
 atomic

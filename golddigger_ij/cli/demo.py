@@ -7,8 +7,12 @@ import typer
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the sample and its results.")] = Path("golddigger-demo"),
-    open_imagej: Annotated[bool, typer.Option("--imagej/--no-imagej", help="Open the result in ImageJ where there is a JDK.")] = True,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the sample and its results.")] = Path(
+        "golddigger-demo"
+    ),
+    open_imagej: Annotated[
+        bool, typer.Option("--imagej/--no-imagej", help="Open the result in ImageJ where there is a JDK.")
+    ] = True,
     seed: Annotated[int, typer.Option(help="Another seed makes another sample.")] = 8,
 ) -> int:
     """Make a sample montage, find its gold, compare with the truth, and say which files to look at."""

@@ -16,18 +16,32 @@ DEFAULT = DetectionConfig()
 
 
 def detect(
-    images: Annotated[list[Path], typer.Argument(help="Montages (TIFF, OME-TIFF, PNG, JPEG, MRC), or folders of them.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Montages (TIFF, OME-TIFF, PNG, JPEG, MRC), or folders of them.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     model: Annotated[str, typer.Option(help="Name of a bundled model, or a model's folder.")] = DEFAULT.model,
     pixel_size: Annotated[float | None, typer.Option(help="nm per pixel; overrides what the file says.")] = None,
-    sizes: Annotated[str, typer.Option(help="'auto', nominal sizes '6,12,18' (nm), or limits '4-9,9-15'.")] = DEFAULT.sizes,
-    threshold: Annotated[float | None, typer.Option(help="Least score of a particle, 0 to 1. [default: the model's]")] = None,
-    region: Annotated[Path | None, typer.Option(help="Look only inside these regions: RoiSet .zip, .roi, .json or a mask image.")] = None,
+    sizes: Annotated[
+        str, typer.Option(help="'auto', nominal sizes '6,12,18' (nm), or limits '4-9,9-15'.")
+    ] = DEFAULT.sizes,
+    threshold: Annotated[
+        float | None, typer.Option(help="Least score of a particle, 0 to 1. [default: the model's]")
+    ] = None,
+    region: Annotated[
+        Path | None, typer.Option(help="Look only inside these regions: RoiSet .zip, .roi, .json or a mask image.")
+    ] = None,
     polarity: Annotated[str, typer.Option(help="Gold is 'dark', 'light' or 'auto'.")] = DEFAULT.polarity,
     plane: Annotated[str | None, typer.Option(help="Plane of a stack, from 1, or 'all'.")] = None,
-    preview: Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="Only this crop of the montage, in pixels.")] = None,
-    keep_tree: Annotated[bool, typer.Option("--keep-tree", help="Repeat the images' folders below the output folder.")] = False,
-    keep_burned_in: Annotated[bool, typer.Option("--keep-burned-in", help="Look under scale bars, captions and frames too.")] = False,
+    preview: Annotated[
+        str | None, typer.Option(metavar="X,Y,W,H", help="Only this crop of the montage, in pixels.")
+    ] = None,
+    keep_tree: Annotated[
+        bool, typer.Option("--keep-tree", help="Repeat the images' folders below the output folder.")
+    ] = False,
+    keep_burned_in: Annotated[
+        bool, typer.Option("--keep-burned-in", help="Look under scale bars, captions and frames too.")
+    ] = False,
     tile_size: Annotated[int, typer.Option(help="Largest side of a tile, in working pixels.")] = DEFAULT.tile_size,
     batch_size: Annotated[int, typer.Option(help="Tiles that go through the network together.")] = DEFAULT.batch_size,
     device: Annotated[str, typer.Option(help="'auto', 'cpu', 'cuda' or 'mps'.")] = DEFAULT.device,
@@ -69,7 +83,10 @@ def detect(
             text = str(error)
             print(f"golddigger-ij: {text if str(image) in text else f'{image}: {text}'}", file=sys.stderr)
     if failed and len(found) > 1:
-        print(f"golddigger-ij: {failed} of {len(found)} images failed; the others' results are in {output}", file=sys.stderr)
+        print(
+            f"golddigger-ij: {failed} of {len(found)} images failed; the others' results are in {output}",
+            file=sys.stderr,
+        )
     return 1 if failed else 0
 
 

@@ -17,7 +17,9 @@ def synthesize(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the images and their ground truth.")],
     count: Annotated[int, typer.Option(help="How many images.")] = 1,
     size: Annotated[str, typer.Option(metavar="WxH", help="Width and height in pixels.")] = "2048x2048",
-    kind: Annotated[str, typer.Option(help="'replica', 'resin', 'pre-embedding', or 'any' for random scenes.")] = "replica",
+    kind: Annotated[
+        str, typer.Option(help="'replica', 'resin', 'pre-embedding', or 'any' for random scenes.")
+    ] = "replica",
     pixel_size: Annotated[float, typer.Option(help="nm per pixel.")] = 1.11,
     gold: Annotated[str, typer.Option(help="Gold diameters in nm.")] = "6,12",
     density: Annotated[float, typer.Option(help="Particles of each size in a square micrometre.")] = 40.0,
@@ -40,13 +42,17 @@ def synthesize(
         if min(diameters) <= 0 or pixel_size <= 0 or density < 0 or count < 1:
             raise ValueError
     except ValueError:
-        print("golddigger-ij: give --size as WxH (2048x2048), --gold as nm (6,12), and positive numbers", file=sys.stderr)
+        print(
+            "golddigger-ij: give --size as WxH (2048x2048), --gold as nm (6,12), and positive numbers", file=sys.stderr
+        )
         return 2
     if kind not in (*KINDS, "any"):
         print(f"golddigger-ij: --kind {kind}: choose {', '.join(KINDS)} or any", file=sys.stderr)
         return 2
     for number in range(count):
-        scene = Scene(kind, pixel_size, diameters, (density,) * len(diameters), touching=touching, light_gold=light_gold)
+        scene = Scene(
+            kind, pixel_size, diameters, (density,) * len(diameters), touching=touching, light_gold=light_gold
+        )
         if kind == "any":
             scene = random_scene(np.random.default_rng([seed, number]))
         path = output / f"{kind}-{seed + number:04d}.tif"
@@ -57,7 +63,13 @@ def synthesize(
 
 
 def write_sample(
-    path: Path, height: int, width: int, scene: "Scene", seed: int, update: Callable[[int, int], None], tiled: bool = False
+    path: Path,
+    height: int,
+    width: int,
+    scene: "Scene",
+    seed: int,
+    update: Callable[[int, int], None],
+    tiled: bool = False,
 ) -> Path:
     """Write one synthetic montage and its ground truth, and give the path of the marks."""
     from golddigger_ij.annotations import Annotation, write_annotation

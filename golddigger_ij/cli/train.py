@@ -15,13 +15,24 @@ if TYPE_CHECKING:
 
 
 def train(
-    truth: Annotated[list[Path] | None, typer.Argument(help="Folders of ground truth (NAME.json, NAME_marks.csv).")] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the model; an unfinished run in it is resumed.")] = Path("model"),
-    recipe: Annotated[str, typer.Option(help="'compact' (the bundled model's) or 'paper' (Gold Digger's, U-Net-256).")] = "compact",
+    truth: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of ground truth (NAME.json, NAME_marks.csv).")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the model; an unfinished run in it is resumed.")
+    ] = Path("model"),
+    recipe: Annotated[
+        str, typer.Option(help="'compact' (the bundled model's) or 'paper' (Gold Digger's, U-Net-256).")
+    ] = "compact",
     start: Annotated[str | None, typer.Option(help="Start from this model: a bundled one's name or a folder.")] = None,
     synthetic: Annotated[int, typer.Option(help="Add so many synthetic images.")] = 0,
-    validation: Annotated[Path | None, typer.Option(help="Ground truth to validate with. [default: every fifth image]")] = None,
-    change: Annotated[list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="Change an option of the recipe, such as epochs=10.")] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="Ground truth to validate with. [default: every fifth image]")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="OPTION=VALUE", help="Change an option of the recipe, such as epochs=10."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed trains the same model on one machine.")] = 0,
     device: Annotated[str, typer.Option(help="'auto', 'cpu', 'cuda' or 'mps'.")] = "auto",
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write losses for TensorBoard.")] = False,
@@ -53,9 +64,13 @@ def train(
 
     def report(epoch: "Epoch") -> None:
         f1 = "" if epoch.validation is None else f", F1 {epoch.validation.f1:.3f}"
-        print(f"epoch {epoch.number}/{options.epochs}: loss {epoch.pixel_loss:.4f}{f1}, {epoch.seconds:.0f} s", flush=True)
+        print(
+            f"epoch {epoch.number}/{options.epochs}: loss {epoch.pixel_loss:.4f}{f1}, {epoch.seconds:.0f} s", flush=True
+        )
 
-    data = ", ".join([*(str(folder) for folder in truth or []), *([f"{synthetic} synthetic images"] if synthetic else [])])
+    data = ", ".join(
+        [*(str(folder) for folder in truth or []), *([f"{synthetic} synthetic images"] if synthetic else [])]
+    )
     with show(progress, "training") as update:
         model = train_model(
             output,

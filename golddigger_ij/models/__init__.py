@@ -82,7 +82,9 @@ class Model:
             network.load_state_dict(self.weights())
         except (RuntimeError, ValueError, OSError, SafetensorError) as error:
             reason = str(error).splitlines()[0]
-            raise GoldDiggerError(f"{self.folder}: the weights cannot be loaded ({reason}); copy or train the model again") from error
+            raise GoldDiggerError(
+                f"{self.folder}: the weights cannot be loaded ({reason}); copy or train the model again"
+            ) from error
         return network.eval()
 
     def weights(self) -> "dict[str, Tensor]":
@@ -113,15 +115,29 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
     folder = BUNDLED / name if str(name) in bundled_models() else Path(name)
     card_path = folder / "card.json"
     if not card_path.is_file():
-        raise GoldDiggerError(f"{name}: no such model; give a folder with weights.safetensors and card.json, or one of {', '.join(bundled_models())}")
+        raise GoldDiggerError(
+            f"{name}: no such model; give a folder with weights.safetensors and card.json, or one of {', '.join(bundled_models())}"
+        )
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
         model = Model(folder, card)
         if card["format"] != FORMAT:
-            raise GoldDiggerError(f"{card_path}: is of format {card['format']}, this version reads {FORMAT}; install a newer golddigger-ij")
-        _ = model.name, model.working_nm_per_px, model.mark_scale, model.threshold, model.calibration, card["generator"], card["base_width"]
+            raise GoldDiggerError(
+                f"{card_path}: is of format {card['format']}, this version reads {FORMAT}; install a newer golddigger-ij"
+            )
+        _ = (
+            model.name,
+            model.working_nm_per_px,
+            model.mark_scale,
+            model.threshold,
+            model.calibration,
+            card["generator"],
+            card["base_width"],
+        )
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise GoldDiggerError(f"{card_path}: is not a model's card ({error!r}); copy or train the model again") from error
+        raise GoldDiggerError(
+            f"{card_path}: is not a model's card ({error!r}); copy or train the model again"
+        ) from error
     return model
 
 
@@ -140,5 +156,7 @@ def save_model(folder: Path, weights: "dict[str, Tensor]", card: dict[str, Any])
     with replacing(folder / "weights.safetensors") as temporary:
         save_file({key: value.detach().cpu().contiguous() for key, value in weights.items()}, temporary)
     with replacing(folder / "card.json") as temporary:
-        temporary.write_text(json.dumps({"format": FORMAT, **card}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps({"format": FORMAT, **card}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     return load_model(folder)

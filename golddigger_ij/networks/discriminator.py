@@ -24,7 +24,11 @@ class PatchDiscriminator(nn.Module):
         w = base_width
         layers: list[nn.Module] = [nn.Conv2d(channels + 1, w, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
         for wide, narrow, stride in ((2 * w, w, 2), (4 * w, 2 * w, 2), (8 * w, 4 * w, 1)):
-            layers += [nn.Conv2d(narrow, wide, 4, stride, 1, bias=False), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2, inplace=True)]
+            layers += [
+                nn.Conv2d(narrow, wide, 4, stride, 1, bias=False),
+                nn.BatchNorm2d(wide),
+                nn.LeakyReLU(0.2, inplace=True),
+            ]
         layers.append(nn.Conv2d(8 * w, 1, 4, 1, 1))
         self.layers = nn.Sequential(*layers)
 

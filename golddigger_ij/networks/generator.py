@@ -58,14 +58,21 @@ class UNet256Generator(nn.Module):
         self.down = nn.ModuleList([nn.Conv2d(channels, widths[0], 4, 2, 1)])
         for level in range(1, 8):
             innermost = level == 7
-            layers: list[nn.Module] = [nn.LeakyReLU(0.2), nn.Conv2d(widths[level - 1], widths[level], 4, 2, 1, bias=innermost)]
+            layers: list[nn.Module] = [
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(widths[level - 1], widths[level], 4, 2, 1, bias=innermost),
+            ]
             if not innermost:
                 layers.append(nn.BatchNorm2d(widths[level]))
             self.down.append(nn.Sequential(*layers))
         self.up = nn.ModuleList()
         for level in range(7, 0, -1):
             wide = widths[level] if level == 7 else 2 * widths[level]
-            layers = [nn.ReLU(), nn.ConvTranspose2d(wide, widths[level - 1], 4, 2, 1, bias=False), nn.BatchNorm2d(widths[level - 1])]
+            layers = [
+                nn.ReLU(),
+                nn.ConvTranspose2d(wide, widths[level - 1], 4, 2, 1, bias=False),
+                nn.BatchNorm2d(widths[level - 1]),
+            ]
             if 4 <= level <= 6:
                 layers.append(nn.Dropout(dropout))
             self.up.append(nn.Sequential(*layers))

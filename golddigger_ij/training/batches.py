@@ -84,7 +84,9 @@ def paint(
         inside = distance <= radius
         mask[y0:y1, x0:x1][inside] = 1
         if recipe.pixel_loss == "balanced":
-            mine = np.where(inside, 60 / radius**2, np.where(distance < 1.7 * d / 2 + 1, 30 / radius**2, 1)).astype(np.float32)
+            mine = np.where(inside, 60 / radius**2, np.where(distance < 1.7 * d / 2 + 1, 30 / radius**2, 1)).astype(
+                np.float32
+            )
             np.maximum(weight[y0:y1, x0:x1], mine, out=weight[y0:y1, x0:x1])
     return mask, weight
 
@@ -131,7 +133,10 @@ class TileSource:
             cy, cx = (c + rng.uniform(-0.4, 0.4) * side for c in (image.y[near], image.x[near]))
         else:
             cy, cx = rng.uniform(0, height), rng.uniform(0, width)
-        y0, x0 = round(min(max(cy - side / 2, 0), max(0, height - side))), round(min(max(cx - side / 2, 0), max(0, width - side)))
+        y0, x0 = (
+            round(min(max(cy - side / 2, 0), max(0, height - side))),
+            round(min(max(cx - side / 2, 0), max(0, width - side))),
+        )
         pixels, known = self._cut(image, y0, x0, side)
         zoom = tile / side
         here = (np.abs(image.x - x0 - side / 2) < side / 2 + 40) & (np.abs(image.y - y0 - side / 2) < side / 2 + 40)
@@ -163,7 +168,9 @@ class TileSource:
         rng, strength = self.rng, self.recipe.photometric
         if strength == 0:
             return pixels
-        pixels = pixels * np.float32(np.exp(rng.uniform(-0.6, 0.6) * strength)) + np.float32(rng.uniform(-0.6, 0.6) * strength)
+        pixels = pixels * np.float32(np.exp(rng.uniform(-0.6, 0.6) * strength)) + np.float32(
+            rng.uniform(-0.6, 0.6) * strength
+        )
         if rng.random() < 0.3 * strength:
             low, high = float(pixels.min()), float(pixels.max())
             unit = (pixels - low) / max(high - low, 1e-6)
@@ -172,7 +179,9 @@ class TileSource:
             pixels = ndimage.gaussian_filter(pixels, rng.uniform(0.3, 1.0))
         if rng.random() < 0.3 * strength:
             slope = rng.normal(0, 1.0, 2)
-            ramp = slope[0] * np.linspace(-1, 1, pixels.shape[0])[:, None] + slope[1] * np.linspace(-1, 1, pixels.shape[1])
+            ramp = slope[0] * np.linspace(-1, 1, pixels.shape[0])[:, None] + slope[1] * np.linspace(
+                -1, 1, pixels.shape[1]
+            )
             pixels = pixels + ramp.astype(np.float32)
         if rng.random() < 0.4 * strength:
             noise = rng.standard_normal(pixels.shape, dtype=np.float32)

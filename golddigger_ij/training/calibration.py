@@ -64,4 +64,6 @@ def fit_calibration(confidence: NDArray[np.float64], is_gold: NDArray[np.bool_])
     clipped = np.clip(confidence, 1e-4, 1 - 1e-4)
     logit = np.log(clipped / (1 - clipped))
     fitted = LogisticRegression(C=10.0).fit(logit[:, None], is_gold)
-    return Calibration(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), int(is_gold.sum()), int((~is_gold).sum()))
+    return Calibration(
+        float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), int(is_gold.sum()), int((~is_gold).sum())
+    )

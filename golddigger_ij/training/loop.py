@@ -143,7 +143,10 @@ class Trainer:
         return judged.float()
 
     def _discriminator_step(self, image: Tensor, real: Tensor, painted: Tensor, known: Tensor) -> Tensor:
-        loss = 0.5 * (real_or_painted(self._judge(image, real), True, known) + real_or_painted(self._judge(image, painted), False, known))
+        loss = 0.5 * (
+            real_or_painted(self._judge(image, real), True, known)
+            + real_or_painted(self._judge(image, painted), False, known)
+        )
         self.discriminator_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.discriminator_optimiser.step()
@@ -180,7 +183,10 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "tiles": self.tiles.rng.bit_generator.state,
             "torch": torch.get_rng_state(),
-            "history": [vars(epoch) | {"validation": vars(epoch.validation) if epoch.validation else None} for epoch in self.history],
+            "history": [
+                vars(epoch) | {"validation": vars(epoch.validation) if epoch.validation else None}
+                for epoch in self.history
+            ],
         }
         if self.discriminator is not None:
             state["discriminator"] = self.discriminator.state_dict()
@@ -199,12 +205,16 @@ class Trainer:
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except Exception as error:
-            raise GoldDiggerError(f"{path}: cannot be read as a checkpoint ({error.__class__.__name__}); remove it to start anew") from error
+            raise GoldDiggerError(
+                f"{path}: cannot be read as a checkpoint ({error.__class__.__name__}); remove it to start anew"
+            ) from error
         mine = self.recipe.record()
         recorded = {k: tuple(v) if isinstance(v, list) else v for k, v in state["recipe"].items()}
         changed = [key for key in mine if recorded.get(key) != mine[key] and key != "epochs"]
         if changed:
-            raise GoldDiggerError(f"{path}: was made with another recipe ({', '.join(changed)}); resume with the same options or remove it")
+            raise GoldDiggerError(
+                f"{path}: was made with another recipe ({', '.join(changed)}); resume with the same options or remove it"
+            )
         self.generator.load_state_dict(state["generator"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -213,7 +223,10 @@ class Trainer:
             self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
         self.tiles.rng.bit_generator.state = state["tiles"]
         torch.set_rng_state(state["torch"].cpu())
-        self.history = [Epoch(**{**e, "validation": Counts(**e["validation"]) if e["validation"] else None}) for e in state["history"]]
+        self.history = [
+            Epoch(**{**e, "validation": Counts(**e["validation"]) if e["validation"] else None})
+            for e in state["history"]
+        ]
 
 
 def _initialise(module: nn.Module) -> None:

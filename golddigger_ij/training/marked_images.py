@@ -15,7 +15,9 @@ from golddigger_ij.training.batches import TrainingImage
 from golddigger_ij.working_grid import WorkingGrid
 
 
-def prepare_image(annotation: Annotation, working_nm_per_px: float, weight: float = 1.0, shrink: int = 1) -> TrainingImage:
+def prepare_image(
+    annotation: Annotation, working_nm_per_px: float, weight: float = 1.0, shrink: int = 1
+) -> TrainingImage:
     """Read a marked image the way that detection reads it: normalised as a whole, at the working pixel size.
 
     Parameters
@@ -34,7 +36,9 @@ def prepare_image(annotation: Annotation, working_nm_per_px: float, weight: floa
     """
     with open_montage(annotation.image) as montage:
         if annotation.sha256 is not None and montage.sha256() != annotation.sha256:
-            raise GoldDiggerError(f"{annotation.image}: is not the image that was annotated (its content has changed); annotate it again")
+            raise GoldDiggerError(
+                f"{annotation.image}: is not the image that was annotated (its content has changed); annotate it again"
+            )
         burned_in = find_burned_in(montage)
         contrast = estimate_contrast(montage, burned_in.boxes)
         pixels = contrast.apply(montage.read(0, 0, *montage.shape))
@@ -50,8 +54,12 @@ def prepare_image(annotation: Annotation, working_nm_per_px: float, weight: floa
     x, y = (grid.to_working((v + 0.5) * scale - 0.5) for v in (annotation.x, annotation.y))
     known = annotation.known(grid.size, scale / grid.ratio)
     if burned.any():
-        rows = np.minimum(grid.to_original(np.arange(height, dtype=float)).round().astype(int) * shrink, burned.shape[0] - 1)
-        columns = np.minimum(grid.to_original(np.arange(width, dtype=float)).round().astype(int) * shrink, burned.shape[1] - 1)
+        rows = np.minimum(
+            grid.to_original(np.arange(height, dtype=float)).round().astype(int) * shrink, burned.shape[0] - 1
+        )
+        columns = np.minimum(
+            grid.to_original(np.arange(width, dtype=float)).round().astype(int) * shrink, burned.shape[1] - 1
+        )
         known = (np.ones(grid.size, bool) if known is None else known) & ~burned[np.ix_(rows, columns)]
     return TrainingImage(
         name=annotation.image.stem,
@@ -64,7 +72,9 @@ def prepare_image(annotation: Annotation, working_nm_per_px: float, weight: floa
     )
 
 
-def synthetic_images(numbers: Sequence[int], working_nm_per_px: float, side: int = 560, weight: float = 1.0) -> list[TrainingImage]:
+def synthetic_images(
+    numbers: Sequence[int], working_nm_per_px: float, side: int = 560, weight: float = 1.0
+) -> list[TrainingImage]:
     """Make synthetic training images of random scenes.
 
     Parameters
@@ -89,4 +99,6 @@ def _synthetic(number: int, working_nm_per_px: float, side: int, weight: float) 
     pixels = grid.resample(contrast.apply(made.image), 0, grid.size[0], 0, grid.size[1])
     truth = made.truth
     diameter = truth.diameter_nm / scene.nm_per_px / grid.ratio
-    return TrainingImage(f"synthetic-{number}", pixels, grid.to_working(truth.x), grid.to_working(truth.y), diameter, weight=weight)
+    return TrainingImage(
+        f"synthetic-{number}", pixels, grid.to_working(truth.x), grid.to_working(truth.y), diameter, weight=weight
+    )

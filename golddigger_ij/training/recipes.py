@@ -75,7 +75,10 @@ class Recipe:
         for key in options:
             if key not in known:
                 near = get_close_matches(key, known, 1)
-                raise GoldDiggerError(f"no training option is called {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"))
+                raise GoldDiggerError(
+                    f"no training option is called {key!r}"
+                    + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}")
+                )
         return replace(self, **options)
 
     def record(self) -> dict[str, Any]:

@@ -75,7 +75,9 @@ def train_model(
     start: dict[str, Tensor] | None = None
     if parent is not None:
         if (parent.card["generator"], parent.card["base_width"]) != (recipe.generator, recipe.base_width):
-            raise GoldDiggerError(f"{parent.name}: is another network than the recipe's; choose another --start or recipe")
+            raise GoldDiggerError(
+                f"{parent.name}: is another network than the recipe's; choose another --start or recipe"
+            )
         start = parent.weights()
     trainer = Trainer(recipe, images, validation, start, device)
     checkpoint = folder / "checkpoint.pt"
@@ -86,10 +88,14 @@ def train_model(
         while not trainer.finished:
             before = len(trainer.history) * recipe.steps_per_epoch
             total = recipe.epochs * recipe.steps_per_epoch
-            epoch = trainer.run_epoch(None if step_done is None else lambda done, _, b=before: step_done(b + done, total))
+            epoch = trainer.run_epoch(
+                None if step_done is None else lambda done, _, b=before: step_done(b + done, total)
+            )
             trainer.save(checkpoint)
             _write_log(folder / "log.csv", trainer.history)
-            write_preview(folder / "previews" / f"epoch-{epoch.number:04d}.png", trainer.averaged, shown[0].to(device), shown[1])
+            write_preview(
+                folder / "previews" / f"epoch-{epoch.number:04d}.png", trainer.averaged, shown[0].to(device), shown[1]
+            )
             if writer is not None:
                 _summarise(writer, epoch)
             if epoch_done is not None:
@@ -151,7 +157,9 @@ def _summary_writer(folder: Path, wanted: bool) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise GoldDiggerError("--tensorboard needs an extra package; install it with: pip install 'golddigger-ij[tensorboard]'") from error
+        raise GoldDiggerError(
+            "--tensorboard needs an extra package; install it with: pip install 'golddigger-ij[tensorboard]'"
+        ) from error
     return SummaryWriter(str(folder / "tensorboard"))
 
 

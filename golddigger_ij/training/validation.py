@@ -56,7 +56,9 @@ def validate(generator: nn.Module, stride: int, images: Sequence[TrainingImage],
         seeds = find_seeds(painted_probability(generator, image.pixels, stride))
         sure = seeds.select(seeds.confidence >= threshold)
         found_xy, truth_xy = np.column_stack([sure.x, sure.y]), np.column_stack([image.x, image.y])
-        distance = cdist(truth_xy, found_xy) if len(truth_xy) and len(found_xy) else np.zeros((len(truth_xy), len(found_xy)))
+        distance = (
+            cdist(truth_xy, found_xy) if len(truth_xy) and len(found_xy) else np.zeros((len(truth_xy), len(found_xy)))
+        )
         limit = np.maximum(image.diameter / 2, 3.0)[:, None]
         rows, columns = linear_sum_assignment(np.where(distance <= limit, distance, 1e6))
         close = distance[rows, columns] <= limit[rows, 0]
@@ -66,7 +68,12 @@ def validate(generator: nn.Module, stride: int, images: Sequence[TrainingImage],
         judged[columns[close]] = False
         marked = np.ones(len(truth_xy), bool)
         if image.known is not None:
-            inside = (image.x >= 0) & (image.y >= 0) & (image.x < image.known.shape[1] - 0.5) & (image.y < image.known.shape[0] - 0.5)
+            inside = (
+                (image.x >= 0)
+                & (image.y >= 0)
+                & (image.x < image.known.shape[1] - 0.5)
+                & (image.y < image.known.shape[0] - 0.5)
+            )
             marked = inside.copy()
             marked[inside] = image.known[image.y[inside].round().astype(int), image.x[inside].round().astype(int)]
         marked[rows[close]] = False

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golddigger_ij.canvas import Canvas, plain, shortened, text_width
-from golddigger_ij.grey_picture import grey_range, to_grey
+from golddigger_ij.overlay.canvas import Canvas, plain, shortened, text_width
+from golddigger_ij.overlay.greys import grey_range, to_grey
 from golddigger_ij.palette import group_colours, with_present
 from golddigger_ij.particles import Particles
 

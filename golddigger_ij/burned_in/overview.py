@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from golddigger_ij.burned_in.scale_bar import Box
     from golddigger_ij.montage import Montage
-    from golddigger_ij.scale_bar import Box
 
 _LONGEST_SIDE = 1500
 _SMALLEST_BLOCK = 4

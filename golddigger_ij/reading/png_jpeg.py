@@ -9,9 +9,9 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from golddigger_ij.grey import to_grey
-from golddigger_ij.pixel_size import PixelSize, square_pixel_size
-from golddigger_ij.unreadable import check_claimed_size, check_jpeg, jpeg_frame, reading, unreadable
+from golddigger_ij.reading.grey import to_grey
+from golddigger_ij.reading.pixel_size import PixelSize, square_pixel_size
+from golddigger_ij.reading.unreadable import check_claimed_size, check_jpeg, jpeg_frame, reading, unreadable
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8\xff"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from golddigger_ij.canvas import Canvas, text_width
-from golddigger_ij.crop_sheet import CROP_COUNT, Crops, draw_crops, draw_head, spaced, write_crop_sheet
-from golddigger_ij.grey_picture import grey_picture
+from golddigger_ij.overlay.canvas import Canvas, text_width
+from golddigger_ij.overlay.crop_sheet import CROP_COUNT, Crops, draw_crops, draw_head, spaced, write_crop_sheet
+from golddigger_ij.overlay.greys import grey_picture
 from golddigger_ij.palette import group_colours, with_present
 from golddigger_ij.particles import Particles
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golddigger_ij.errors import GoldDiggerError
-from golddigger_ij.grey import grey_dtype, to_grey
-from golddigger_ij.pixel_size import PixelSize
+from golddigger_ij.reading.grey import grey_dtype, to_grey
+from golddigger_ij.reading.pixel_size import PixelSize
 
 _DIGEST_BYTES = 64 << 20
 

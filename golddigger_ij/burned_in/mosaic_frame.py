@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from golddigger_ij.overview import Overview, read_float
-from golddigger_ij.scale_bar import Box
+from golddigger_ij.burned_in.overview import Overview, read_float
+from golddigger_ij.burned_in.scale_bar import Box
 
 if TYPE_CHECKING:
     from golddigger_ij.montage import Montage

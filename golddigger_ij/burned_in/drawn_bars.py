@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from golddigger_ij.overview import Overview, read_float
-from golddigger_ij.scale_bar import Box, Line, ScaleBar, around_both, find_lines, read_scale_bar, turned_back
+from golddigger_ij.burned_in.overview import Overview, read_float
+from golddigger_ij.burned_in.scale_bar import Box, Line, ScaleBar, around_both, find_lines, read_scale_bar, turned_back
 
 if TYPE_CHECKING:
     from golddigger_ij.montage import Montage

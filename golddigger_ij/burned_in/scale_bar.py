@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from golddigger_ij.scale_text import LengthText, read_lengths
+from golddigger_ij.burned_in.scale_text import LengthText, read_lengths
 
 _SHORTEST_PX = 20
 _PIXEL_SIZES_NM = (0.02, 50.0)

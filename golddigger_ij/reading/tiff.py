@@ -13,11 +13,11 @@ import tifffile
 from numpy.typing import NDArray
 from tifffile import TIFF
 
-from golddigger_ij.grey import grey_dtype, inverted, to_grey
-from golddigger_ij.pixel_size import PixelSize, tiff_pixel_size
-from golddigger_ij.segment_cache import SegmentCache
-from golddigger_ij.tiff_directories import check_directories
-from golddigger_ij.unreadable import check_claimed_size, check_jpeg, reading, unreadable
+from golddigger_ij.reading.grey import grey_dtype, inverted, to_grey
+from golddigger_ij.reading.pixel_size import PixelSize, tiff_pixel_size
+from golddigger_ij.reading.segment_cache import SegmentCache
+from golddigger_ij.reading.tiff_directories import check_directories
+from golddigger_ij.reading.unreadable import check_claimed_size, check_jpeg, reading, unreadable
 
 # One row of 512 px tiles or strips of a 27,000 px wide 16-bit montage takes 28 MB.
 _CACHE_BYTES = 256 << 20

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from golddigger_ij.drawn_bars import find_drawn_bars
-from golddigger_ij.mosaic_frame import mosaic_frame
-from golddigger_ij.overview import Overview, make_overview, read_float
-from golddigger_ij.scale_bar import Box, ScaleBar, around_both, inks, read_scale_bar, turned_back
+from golddigger_ij.burned_in.drawn_bars import find_drawn_bars
+from golddigger_ij.burned_in.mosaic_frame import mosaic_frame
+from golddigger_ij.burned_in.overview import Overview, make_overview, read_float
+from golddigger_ij.burned_in.scale_bar import Box, ScaleBar, around_both, inks, read_scale_bar, turned_back
 
 if TYPE_CHECKING:
     from golddigger_ij.montage import Montage

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from golddigger_ij.unreadable import unreadable
+from golddigger_ij.reading.unreadable import unreadable
 
 _SUB_IFDS = 330
 _MOST_SUB_IFDS = 64  # levels of a pyramid: each halves the sides

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from golddigger_ij.grey import to_grey
-from golddigger_ij.pixel_size import PixelSize, mrc_pixel_size
-from golddigger_ij.unreadable import reading, unreadable
+from golddigger_ij.reading.grey import to_grey
+from golddigger_ij.reading.pixel_size import PixelSize, mrc_pixel_size
+from golddigger_ij.reading.unreadable import reading, unreadable
 
 _HEADER_BYTES = 1024
 _SUFFIXES = {".mrc", ".mrcs", ".map", ".st", ".rec", ".ali", ".preali"}
