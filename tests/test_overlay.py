@@ -10,7 +10,7 @@ from golddigger_ij import overlay
 from golddigger_ij.burned_in import Box
 from golddigger_ij.contrast import Contrast
 from golddigger_ij.montage import open_montage
-from golddigger_ij.overlay import grey_picture, round_length, write_crop_sheet, write_overlay
+from golddigger_ij.overlay import greys, round_length, write_crop_sheet, write_overlay
 from golddigger_ij.overlay.canvas import Canvas, plain, shortened, text_width
 from golddigger_ij.palette import group_colours, group_order
 from golddigger_ij.particles import Particles
