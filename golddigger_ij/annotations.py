@@ -1,8 +1,8 @@
 """Ground truth: marks, the region that they cover, and which image they belong to, by its hash.
 
-A folder holds for each image ``STEM.json`` (image name, SHA-256, size, pixel size, annotated and excluded regions as polygons,
-author, time, parent run) and ``STEM_marks.csv`` (x, y, diameter_nm). No mark means "nothing here" inside the annotated
-region only; outside it is unknown.
+A folder holds for each image ``STEM.json`` (image name, SHA-256, size, pixel size, annotated and excluded regions as
+polygons, author, time, parent run) and ``STEM_marks.csv`` (x, y, diameter_nm). No mark means "nothing here" inside the
+annotated region only; outside it is unknown.
 """
 
 import json
@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.draw import polygon2mask
+from skimage.draw import polygon
 
 from golddigger_ij.atomic import replacing
 from golddigger_ij.csv_columns import parse_numbers, read_fields, write_columns
 from golddigger_ij.errors import GoldDiggerError
+from golddigger_ij.file_names import image_stem
 
 FORMAT = 1
 MARK_COLUMNS = ("x", "y", "diameter_nm")
@@ -32,13 +33,13 @@ class Annotation:
     Attributes
     ----------
     image : Path
-        The image file; relative paths are relative to the folder of the annotation.
+        The image file; relative paths are relative to the folder of the annotation. What is read back is absolute.
     nm_per_px : float
     x, y, diameter_nm : ndarray of float64, (n,)
         Marks: centres in pixels, diameters in nm.
     annotated, excluded : tuple of ndarray, (k, 2)
-        Polygons of (x, y) corners in pixels. Nothing annotated means the whole image. Excluded places (debris, torn replica,
-        marks that one cannot be sure of) are unknown.
+        Polygons of (x, y) corners in pixels. Nothing annotated means the whole image. Excluded places (debris, torn
+        replica, marks that one cannot be sure of) are unknown.
     sha256 : str, optional
         Of the image file, at the time of the annotation.
     shape : tuple of int, optional
@@ -69,7 +70,8 @@ class Annotation:
         known = np.zeros(shape, bool) if self.annotated else np.ones(shape, bool)
         for polygons, value in ((self.annotated, True), (self.excluded, False)):
             for corners in polygons:
-                known[polygon2mask(shape, (corners[:, ::-1] + 0.5) * scale - 0.5)] = value
+                rows, columns = ((corners[:, axis] + 0.5) * scale - 0.5 for axis in (1, 0))
+                known[polygon(rows, columns, shape)] = value  # type: ignore[no-untyped-call]
         return known
 
 
@@ -87,13 +89,13 @@ def write_annotation(folder: Path, annotation: Annotation) -> Path:
     Path
         The JSON file.
     """
-    stem = annotation.image.name.split(".")[0]
+    stem = image_stem(annotation.image)
     columns = [(name, "%.3f", getattr(annotation, name)) for name in MARK_COLUMNS]
     write_columns(folder / f"{stem}_marks.csv", columns)
     path = folder / f"{stem}.json"
     content = {
         "format": FORMAT,
-        "image": annotation.image.as_posix(),
+        "image": _portable(annotation.image, folder),
         "sha256": annotation.sha256,
         "shape": annotation.shape,
         "nm_per_px": annotation.nm_per_px,
@@ -129,22 +131,34 @@ def _read(path: Path) -> Annotation:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         image = Path(content["image"])
-        polygons = {
-            k: tuple(np.array(p, float).reshape(-1, 2) for p in content.get(k, ())) for k in ("annotated", "excluded")
-        }
+        annotated, excluded = (
+            tuple(np.array(p, float).reshape(-1, 2) for p in content.get(k, ())) for k in ("annotated", "excluded")
+        )
         nm_per_px, shape = float(content["nm_per_px"]), content.get("shape")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        size = None if shape is None else (int(shape[0]), int(shape[1]))
+        if not 0 < nm_per_px < np.inf:
+            raise ValueError(f"nm_per_px is {nm_per_px}")
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise GoldDiggerError(f"{path}: is not a ground-truth file ({error!r}); remove it or make it again") from error
     marks_path = path.with_name(f"{path.stem}_marks.csv")
     texts, lines = read_fields(marks_path, MARK_COLUMNS)
-    marks = {name: parse_numbers(marks_path, name, texts[name], lines) for name in MARK_COLUMNS}
+    x, y, diameter_nm = (parse_numbers(marks_path, name, texts[name], lines) for name in MARK_COLUMNS)
     known = {"format", "image", "sha256", "shape", "nm_per_px", "annotated", "excluded"}
     return Annotation(
-        image=image if image.is_absolute() else path.parent / image,
+        image=path.parent.absolute() / image,
         nm_per_px=nm_per_px,
-        **marks,
+        x=x,
+        y=y,
+        diameter_nm=diameter_nm,
+        annotated=annotated,
+        excluded=excluded,
         sha256=content.get("sha256"),
-        shape=tuple(shape) if shape else None,
+        shape=size,
         record={key: value for key, value in content.items() if key not in known},
-        **polygons,
     )
+
+
+def _portable(image: Path, folder: Path) -> str:
+    """Give an image beside its annotation relative to it, so that the folder can be moved."""
+    beside = image.is_absolute() and image.is_relative_to(folder.absolute())
+    return (image.relative_to(folder.absolute()) if beside else image).as_posix()

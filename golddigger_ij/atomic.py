@@ -40,12 +40,33 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary = None
     except OSError as error:
         raise GoldDiggerError(
-            f"{path}: cannot be written ({error.strerror or error}); choose a folder that can be written to, with free space"
+            f"{path}: cannot be written ({error.strerror or error}); "
+            "choose a folder that can be written to, with free space"
         ) from error
     finally:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Refuse a folder that could not be written to, before hours are spent on what should go into it. Makes nothing.
+
+    Raises
+    ------
+    GoldDiggerError
+        If the folder, or the nearest one above it that exists, takes no files.
+    """
+    nearest = folder.resolve()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise GoldDiggerError(
+            f"{folder}: cannot be written to ({error.strerror or error}); choose another folder with -o"
+        ) from error
 
 
 def _umask() -> int:

@@ -1,8 +1,8 @@
 """Sub-pixel centres and areas, measured on the original pixels; the network only says where to look.
 
-Each particle's outline is found along rays from its centre: where the grey value crosses half-way between the particle's own
-level and that of its surroundings on that side (full width at half maximum). The polygon of crossings gives area and centroid.
-This holds for irregular, silver-enhanced gold as well as for discs.
+Each particle's outline is found along rays from its centre: where the grey value crosses a level between the particle's
+own and that of its surroundings on that side. The polygon of crossings gives area and centroid. This holds for irregular,
+silver-enhanced gold as well as for discs.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,12 @@ STEPS = 26
 
 REACH = 2.1
 PASSES = 3
+
+EDGE_LEVEL = 0.54
+"""Where between the particle's level (0) and its surroundings' (1) the edge lies. A sphere is thin at its rim, so that
+half-way (0.5) measures 5 nm gold 16 % and 18 nm gold 3 % too small. At this level synthetic spheres come out within 10 %
+from 5 to 18 nm, and real 6, 12 and 18 nm gold (../benchmarks/ffril.py) at its nominal size."""
+
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ def _crossings(
     # On each side its own background, as a ridge on one side must not shift the edge there; but no ray may lose
     # more than half of the particle's contrast, and none may gain from a bright fringe.
     background = np.clip(around, core[:, None] + 0.5 * contrast[:, None], core[:, None] + 1.25 * contrast[:, None])
-    half = 0.5 * (background + core[:, None])
+    half = core[:, None] + EDGE_LEVEL * (background - core[:, None])
     above = profile >= half[:, :, None]
     above[:, :, :2] = False
     first = above.argmax(2)

@@ -1,6 +1,5 @@
 """The files of a run: the particle table, a list for each size group, the ROI set, the picture, the record."""
 
-import contextlib
 import hashlib
 import json
 import shutil
@@ -12,6 +11,7 @@ from typing import Any
 
 from golddigger_ij import __version__
 from golddigger_ij.config import DetectionConfig
+from golddigger_ij.crops import Crop, crop_picture
 from golddigger_ij.detect import Detection
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.models import Model
@@ -30,6 +30,7 @@ def write_results(
     model: Model,
     config: DetectionConfig,
     regions: Sequence[Region] = (),
+    crop: Crop | None = None,
 ) -> list[Path]:
     """Write all files of one montage: into a hidden folder first, then renamed, the record last.
 
@@ -41,6 +42,8 @@ def write_results(
         First part of the names.
     montage, detection, model, config, regions
         What was detected, where and how.
+    crop : Crop, optional
+        The part of the montage that was looked at: the picture shows it alone.
 
     Returns
     -------
@@ -52,28 +55,48 @@ def write_results(
     GoldDiggerError
         If the folder cannot be written to, or the disk is full; what was there stays.
     """
-    earlier = _listed(folder / f"{stem}_run.json")
+    work: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{stem[:40]}-", dir=folder))
+        names = _write_all(work, stem, montage, detection, model, config, regions, crop)
+        _exchange(work, folder, names, _listed(folder, stem))
     except OSError as error:
+        place = folder / Path(error.filename).name if work is not None and error.filename else folder
         raise GoldDiggerError(
-            f"{folder}: cannot be written to ({error.strerror or error}); choose another folder with -o"
+            f"{place}: cannot be written ({error.strerror or error}); close it where it is open, free some space, "
+            "or choose another folder with -o"
         ) from error
+    except GoldDiggerError as error:
+        # The hidden folder will be gone when this is read.
+        raise GoldDiggerError(str(error).replace(str(work), str(folder))) from error
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+    return [folder / name for name in names]
+
+
+def _exchange(work: Path, folder: Path, names: Sequence[str], earlier: Sequence[str]) -> None:
+    """Put the new files in the place of the earlier ones: all of them or, after an error or Ctrl-C, none.
+
+    The record goes first and comes last, so that it is there only where everything that it lists is.
+    """
+    put_by = work / "earlier"
+    put_by.mkdir()
+    leaving = [name for name in dict.fromkeys([*reversed(names), *earlier]) if (folder / name).is_file()]
     try:
-        names = _write_all(work, stem, montage, detection, model, config, regions)
+        for name in leaving:
+            (folder / name).replace(put_by / name)
         for name in names:
             (work / name).replace(folder / name)
-        for name in set(earlier) - set(names):
-            with contextlib.suppress(OSError):
-                (folder / name).unlink()
-    except OSError as error:
-        raise GoldDiggerError(
-            f"{folder}: cannot be written to ({error.strerror or error}); free some space or choose another folder with -o"
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return [folder / name for name in names]
+    except BaseException:
+        for name in names:
+            if not (work / name).exists():
+                (folder / name).unlink(missing_ok=True)
+        for name in reversed(leaving):
+            if (put_by / name).exists():
+                (put_by / name).replace(folder / name)
+        raise
 
 
 def _write_all(
@@ -84,35 +107,44 @@ def _write_all(
     model: Model,
     config: DetectionConfig,
     regions: Sequence[Region],
+    crop: Crop | None,
 ) -> list[str]:
-    particles = detection.particles
+    particles, boxes = detection.particles, detection.burned_in.boxes
     labels = [group.label for group in detection.groups]
     image_hash = montage.sha256()
-    run_id = _run_id(image_hash, model, config, montage.plane, regions)
+    run_id = _run_id(image_hash, model, config, montage.plane, regions, crop)
     table, rois, picture = (work / f"{stem}_{end}" for end in ("particles.csv", "RoiSet.zip", "overlay.png"))
     write_particles_csv(table, particles)
     files = [table, *write_group_csvs(work, stem, particles, labels)]
     write_roi_set(rois, particles, run_id, labels)
-    write_overlay(
-        picture, montage, detection.contrast, particles, detection.nm_per_px, labels, detection.burned_in.boxes, stem
-    )
+    shown = (montage, particles, boxes) if crop is None else crop_picture(montage, particles, boxes, crop)
+    write_overlay(picture, shown[0], detection.contrast, shown[1], detection.nm_per_px, labels, shown[2], stem)
     files += [rois, picture]
     if regions:
         write_regions_csv(work / f"{stem}_regions.csv", particles, regions, detection.nm_per_px, labels)
         files.append(work / f"{stem}_regions.csv")
     record = work / f"{stem}_run.json"
     names = [path.name for path in (*files, record)]
-    content = {"run": run_id, **_record(montage, image_hash, detection, model, config, regions), "files": names}
-    record.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    content = {"run": run_id, **_record(montage, image_hash, detection, model, config, regions, crop), "files": names}
+    # A path of bytes that are no text becomes JSON's own escapes.
+    record.write_text(
+        json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace"
+    )
     return names
 
 
 def _run_id(
-    image_hash: str, model: Model, config: DetectionConfig, plane: int | None, regions: Sequence[Region]
+    image_hash: str,
+    model: Model,
+    config: DetectionConfig,
+    plane: int | None,
+    regions: Sequence[Region],
+    crop: Crop | None,
 ) -> str:
     """Name a run by what decides its result, so that the same run has the same name."""
     decides = {k: v for k, v in config.record().items() if k not in ("tile_size", "batch_size", "device", "model")}
     named = [(r.name, r.bounds, r.area_px) for r in regions]
+    decides["crop"] = None if crop is None else vars(crop)
     text = json.dumps([__version__, image_hash, plane, model.sha256, decides, named], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -124,6 +156,7 @@ def _record(
     model: Model,
     config: DetectionConfig,
     regions: Sequence[Region],
+    crop: Crop | None,
 ) -> dict[str, Any]:
     import torch
 
@@ -152,6 +185,7 @@ def _record(
             else {"length_px": bar.length_px, "length_nm": bar.length_nm, "nm_per_px": bar.nm_per_px},
         },
         "regions": [region.name for region in regions],
+        "preview": None if crop is None else vars(crop),
         "device": detection.device,
         "engine": f"torch {torch.__version__}",
         "seconds": {stage: round(seconds, 3) for stage, seconds in detection.seconds.items()},
@@ -160,10 +194,10 @@ def _record(
     }
 
 
-def _listed(record: Path) -> list[str]:
-    """File names in a predecessor's record; only plain names, so that nothing outside the folder is ever removed."""
+def _listed(folder: Path, stem: str) -> list[str]:
+    """File names in the predecessor's record; only names of this stem, so that nothing else is ever removed."""
     try:
-        names = json.loads(record.read_text(encoding="utf-8"))["files"]
-        return [str(name) for name in names if Path(str(name)).name == name]
+        names = json.loads((folder / f"{stem}_run.json").read_text(encoding="utf-8"))["files"]
+        return [str(name) for name in names if Path(str(name)).name == name and str(name).startswith(f"{stem}_")]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -1,8 +1,9 @@
 """Micrographs with exact ground truth: gold of any size on replicas and sections, through a microscope and a camera.
 
-A micrograph is optical density: the background (`synthetic_texture`), plus gold as spheres of metal, so that the density
-of a particle is in proportion to its thickness along the beam; then the transmitted intensity ``exp(-density)``, the
-point spread and defocus, the camera's gain, offset, noise and bit depth. Nothing is taken from a real image.
+A micrograph is optical density: the background (`synthetic_texture`), plus gold as spheres of metal, so that the
+density of a particle is in proportion to its thickness along the beam; then the transmitted intensity
+``exp(-density)``, the point spread and defocus, the camera's gain, offset, noise and bit depth. Nothing is taken from
+a real image.
 """
 
 from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Truth:
-    """The gold of a micrograph: centres in pixels, equivalent diameters and nominal sizes in nm; arrays of shape (n,)."""
+    """The gold of a micrograph: centres in pixels, equivalent diameters and nominal sizes in nm; arrays (n,)."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -222,7 +223,7 @@ def _add_gold(rng: np.random.Generator, density: Field, gold: _Gold, scene: Scen
             )
             square = square / np.maximum(outline, 0.4) ** 2
             areas[i] *= float(np.mean(np.maximum(outline, 0.4) ** 2))
-        # A pixel sees the mean thickness over its own area: soften the sphere's steep rim by a sixth of a pixel's square.
+        # A pixel sees the mean thickness over its own area, which softens the sphere's steep rim.
         thickness = 2 * p * np.sqrt(np.maximum(radius * radius - square, 0) + 0.0)
         rim = np.clip(radius - np.sqrt(square) + 0.5, 0, 1)
         thickness = np.maximum(thickness, rim * p * np.sqrt(radius) * 0.7)
@@ -257,9 +258,9 @@ def _camera(rng: np.random.Generator, intensity: Field, scene: Scene) -> NDArray
         signal = np.float32(1.8) - signal
     if scene.dtype == "uint16":
         offset, gain = rng.uniform(100, 4000), rng.uniform(2000, 20000)
-        return np.clip(signal * np.float32(gain) + np.float32(offset), 0, 65535).astype(np.uint16)
+        return np.asarray(np.clip(signal * np.float32(gain) + np.float32(offset), 0, 65535), np.uint16)
     offset, gain = rng.uniform(-20, 40), rng.uniform(100, 185)
-    return np.clip(signal * np.float32(gain) + np.float32(offset + 0.5), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(signal * np.float32(gain) + np.float32(offset + 0.5), 0, 255), np.uint8)
 
 
 def fields(

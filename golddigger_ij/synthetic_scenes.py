@@ -20,7 +20,7 @@ def random_scene(rng: np.random.Generator) -> Scene:
     kind = str(rng.choice(["replica", "resin", "pre-embedding"], p=[0.68, 0.26, 0.06]))
     count = int(rng.choice([1, 2, 3], p=[0.3, 0.4, 0.3]))
     if kind == "pre-embedding":
-        sizes = (float(rng.uniform(12, 40)),)
+        sizes: tuple[float, ...] = (float(rng.uniform(12, 40)),)
     else:
         sizes = tuple(sorted(float(np.exp(rng.uniform(np.log(4.5), np.log(24)))) for _ in range(count)))
     density = tuple(float(min(10 ** rng.uniform(1.0, 2.5), 2e5 / s**2 / len(sizes))) for s in sizes)
@@ -30,7 +30,7 @@ def random_scene(rng: np.random.Generator) -> Scene:
         sizes_nm=sizes,
         per_um2=density,
         cv=float(rng.uniform(0.03, 0.14)),
-        absorption=float(np.exp(rng.uniform(np.log(0.12), np.log(0.6)))),
+        absorption=float(np.exp(rng.uniform(np.log(0.16), np.log(0.6)))),
         blur_nm=float(rng.uniform(0.4, 1.6)),
         defocus_nm=float(rng.choice([0, 1]) * rng.uniform(0, 0.8)),
         fringe=float(rng.choice([0, 1]) * rng.uniform(0, 0.5)),

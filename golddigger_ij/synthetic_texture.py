@@ -21,7 +21,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: float)
     field = np.asarray(
         grid.resize((shape[1], shape[0]), Image.Resampling.BICUBIC, box=_inside(box, coarse)), np.float32
     )
-    return field / np.float32(0.72)
+    return np.asarray(field / np.float32(0.72), np.float32)
 
 
 def _inside(box: tuple[float, float, float, float], coarse: list[int]) -> tuple[float, float, float, float]:
@@ -32,7 +32,7 @@ def _distance_to_level(field: Field, level: float) -> Field:
     """Approximate signed distance in pixels to the level line of a smooth field: value over gradient."""
     gy, gx = np.gradient(field)
     slope = np.sqrt(gx * gx + gy * gy)
-    return (field - np.float32(level)) / np.maximum(slope, 0.25 * slope.mean() + 1e-9)
+    return np.asarray((field - np.float32(level)) / np.maximum(slope, 0.25 * slope.mean() + 1e-9))
 
 
 def _impulses(rng: np.random.Generator, density: Field) -> Field:

@@ -41,7 +41,7 @@ class Tile:
         )
 
     def owns(self, y: NDArray[np.float64], x: NDArray[np.float64], slack: float = 0.0) -> NDArray[np.bool_]:
-        """Which of the places (image coordinates, pixel centres at whole numbers) belong to this tile, give or take `slack`."""
+        """Which places (image coordinates, pixel centres at whole numbers) are this tile's, give or take `slack`."""
         inside = (y >= self.y0 - 0.5 - slack) & (y < self.y1 - 0.5 + slack)
         return np.asarray(inside & (x >= self.x0 - 0.5 - slack) & (x < self.x1 - 0.5 + slack))
 
@@ -58,8 +58,8 @@ def tile_grid(height: int, width: int, tile_size: int, context: int, stride: int
     context : int
         Pixels that are read around each tile: at least the network's receptive field. It is rounded up to the stride.
     stride : int
-        Total stride of the network. Every window starts at a multiple of it, so that a pixel meets the same phase of the
-        network in whichever tile it lies.
+        Total stride of the network. Every window starts at a multiple of it, so that a pixel meets the same phase of
+        the network in whichever tile it lies.
 
     Yields
     ------

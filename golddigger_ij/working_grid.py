@@ -1,7 +1,8 @@
 """The one physical pixel size at which the network sees every montage.
 
-Gold has a physical size. Resampling to about 1.1 nm per pixel before the network makes the result independent of the magnification,
-and fourfold cheaper on images of 0.55 nm per pixel. Positions and diameters are refined on the original pixels afterwards.
+Gold has a physical size. Resampling to about 1.1 nm per pixel before the network makes the result independent of the
+magnification, and fourfold cheaper on images of 0.55 nm per pixel. Positions and diameters are refined on the original
+pixels afterwards.
 """
 
 from dataclasses import dataclass

@@ -32,6 +32,7 @@ annotations
 sizes size_mixture
 synthetic synthetic_scenes synthetic_texture
 overlay
+crops
 regions outlines
 roi_set
 particles csv_columns
@@ -39,7 +40,6 @@ palette
 contrast
 burned_in
 tiles working_grid
-crops
 montage
 reading
 file_names

@@ -1,24 +1,29 @@
 """The command line: one module a verb; what is heavy is imported inside the command."""
 
+import io
+import signal
 import sys
+from types import FrameType
 
 import typer
 
 from golddigger_ij.cli import demo, detect, evaluate, synthesize, train
+from golddigger_ij.cli.messages import WrongCommandLine, say
 from golddigger_ij.errors import GoldDiggerError
 
 app = typer.Typer(
     help="Find immunogold particles in electron-microscopy montages.",
+    epilog="Try it: golddigger-ij demo. Your own: golddigger-ij detect montage.tif -o results",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("detect")(detect.detect)
-app.command("demo")(demo.demo)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("synthesize")(synthesize.synthesize)
+app.command("detect", short_help="Find the gold in montages.")(detect.detect)
+app.command("demo", short_help="Try everything on a made-up sample.")(demo.demo)
+app.command("train", short_help="Train a model from ground truth.")(train.train)
+app.command("evaluate", short_help="Compare a run with ground truth.")(evaluate.evaluate)
+app.command("synthesize", short_help="Make micrographs with ground truth.")(synthesize.synthesize)
 
 
 def _print_version(wanted: bool) -> None:
@@ -40,13 +45,21 @@ def _options(
 
 def main() -> None:
     """Run the command line; the exit status is 0, 1 (something failed), 2 (wrong command line) or 130 (Ctrl-C)."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name may hold letters that a console or a log cannot show; that must not stop a run.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, _end)
     try:
         status = app(standalone_mode=False)
+    except WrongCommandLine as error:
+        say(str(error))
+        sys.exit(2)
     except GoldDiggerError as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
-        _say("stopped; no file is half-written")
+        say("stopped; no file is half-written")
         sys.exit(130)
     except Exception as error:
         # Click's own errors of usage know how to show themselves; anything else is a bug and keeps its traceback.
@@ -58,5 +71,6 @@ def main() -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _say(text: str) -> None:
-    print(f"golddigger-ij: {text}", file=sys.stderr)
+def _end(number: int, _frame: FrameType | None) -> None:
+    """End as Ctrl-C does when a cluster's scheduler asks for it, so that temporary files go."""
+    sys.exit(128 + number)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 Update = Callable[[int, int], None]
 
+KINDS = ("auto", "json", "none")
+
 
 @contextmanager
 def progress(kind: str, label: str) -> Iterator[Update]:
@@ -35,9 +37,14 @@ def progress(kind: str, label: str) -> Iterator[Update]:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
             task = bars.add_task(label, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
     else:
-        yield lambda done, total: None
+        yield lambda _done, _total: None

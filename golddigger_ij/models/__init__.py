@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "gold"
 BUNDLED = Path(__file__).parent
 FORMAT = 1
+WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Model:
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the weights."""
-        return hashlib.sha256((self.folder / "weights.safetensors").read_bytes()).hexdigest()
+        return hashlib.sha256(self._read_weights()).hexdigest()
 
     def generator(self) -> "CompactGenerator | UNet256Generator":
         """Make the network and load its weights.
@@ -73,25 +74,45 @@ class Model:
         GoldDiggerError
             If the weights are missing, damaged or those of another network.
         """
-        from safetensors import SafetensorError
-
         from golddigger_ij.networks.generator import build_generator
 
+        weights = self.weights()
         try:
             network = build_generator(str(self.card["generator"]), int(self.card["base_width"]))
-            network.load_state_dict(self.weights())
-        except (RuntimeError, ValueError, OSError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
+            network.load_state_dict(weights)
+        except (RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:160]
             raise GoldDiggerError(
-                f"{self.folder}: the weights cannot be loaded ({reason}); copy or train the model again"
+                f"{self.folder}: the weights are not those of the card's network ({reason}); "
+                "copy or train the model again"
             ) from error
         return network.eval()
 
     def weights(self) -> "dict[str, Tensor]":
-        """Read the weights."""
-        from safetensors.torch import load_file
+        """Read the weights.
 
-        return load_file(self.folder / "weights.safetensors")
+        Raises
+        ------
+        GoldDiggerError
+            If they are missing or damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        try:
+            return load(self._read_weights())
+        except (SafetensorError, ValueError, KeyError) as error:
+            raise GoldDiggerError(
+                f"{self.folder / WEIGHTS}: is damaged ({error}); copy or train the model again"
+            ) from error
+
+    def _read_weights(self) -> bytes:
+        try:
+            return (self.folder / WEIGHTS).read_bytes()
+        except OSError as error:
+            raise GoldDiggerError(
+                f"{self.folder / WEIGHTS}: cannot be read ({error.strerror or error}); copy or train the model again"
+            ) from error
 
 
 def bundled_models() -> list[str]:
@@ -116,14 +137,16 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
     card_path = folder / "card.json"
     if not card_path.is_file():
         raise GoldDiggerError(
-            f"{name}: no such model; give a folder with weights.safetensors and card.json, or one of {', '.join(bundled_models())}"
+            f"{name}: no such model; give a folder with weights.safetensors and card.json, "
+            f"or one of {', '.join(bundled_models())}"
         )
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
         model = Model(folder, card)
         if card["format"] != FORMAT:
             raise GoldDiggerError(
-                f"{card_path}: is of format {card['format']}, this version reads {FORMAT}; install a newer golddigger-ij"
+                f"{card_path}: is of format {card['format']}, this version reads {FORMAT}; "
+                "install a newer golddigger-ij"
             )
         _ = (
             model.name,
@@ -151,10 +174,12 @@ def save_model(folder: Path, weights: "dict[str, Tensor]", card: dict[str, Any])
     card : dict
         Its `format` is filled in.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    with replacing(folder / "weights.safetensors") as temporary:
-        save_file({key: value.detach().cpu().contiguous() for key, value in weights.items()}, temporary)
+    content = save({key: value.detach().cpu().contiguous() for key, value in weights.items()})
+    with replacing(folder / WEIGHTS) as temporary:
+        # Not by safetensors' own `save_file`: it makes a file that nobody but its owner can read.
+        temporary.write_bytes(content)
     with replacing(folder / "card.json") as temporary:
         temporary.write_text(
             json.dumps({"format": FORMAT, **card}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"

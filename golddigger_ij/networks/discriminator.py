@@ -1,4 +1,4 @@
-"""The 70 × 70 PatchGAN discriminator of pix2pix (Isola et al. 2017): is each patch of a mask painted or true?"""
+"""Is each patch of a mask painted or true? The 70 × 70 PatchGAN discriminator of pix2pix (Isola et al. 2017)."""
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,8 @@ class PatchDiscriminator(nn.Module):
 
     Notes
     -----
-    ``forward`` takes images (n, channels, h, w) and masks (n, 1, h, w) and gives one logit a patch, (n, 1, h/8 - 2, w/8 - 2).
+    ``forward`` takes images (n, channels, h, w) and masks (n, 1, h, w) and gives one logit a patch,
+    (n, 1, h/8 - 2, w/8 - 2).
     """
 
     def __init__(self, base_width: int = 64, channels: int = 1) -> None:
@@ -33,5 +34,6 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Give one logit a patch: positive where the mask looks true."""
         judged: Tensor = self.layers(torch.cat([image, mask], 1))
         return judged

@@ -1,7 +1,7 @@
 """The generators of pix2pix: an image goes in, a painted mask comes out.
 
-Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017; Gold Digger (Jerez et al., Sci. Rep. 2021)
-uses its U-Net-256 to paint a mask over each gold particle.
+Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017; Gold Digger (Jerez et al.,
+Sci. Rep. 2021) uses its U-Net-256 to paint a mask over each gold particle.
 """
 
 import torch
@@ -79,6 +79,7 @@ class UNet256Generator(nn.Module):
         self.paint = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * widths[0], 1, 4, 2, 1), nn.Tanh())
 
     def forward(self, image: Tensor) -> Tensor:
+        """Paint a mask in -1 … 1."""
         skips: list[Tensor] = []
         x = image
         for layer in self.down:
@@ -93,8 +94,8 @@ class UNet256Generator(nn.Module):
 class CompactGenerator(nn.Module):
     """A pix2pix generator of three levels whose receptive field is small enough for seamless tiles.
 
-    It has the U-Net's 4 × 4 stride-2 convolutions and skips, with a 3 × 3 convolution on each level in place of the five
-    innermost levels: gold is a local thing of 5 to 50 nm.
+    It has the U-Net's 4 × 4 stride-2 convolutions and skips, with a 3 × 3 convolution on each level in place of the
+    five innermost levels: gold is a local thing of 5 to 50 nm.
 
     Parameters
     ----------
@@ -105,7 +106,8 @@ class CompactGenerator(nn.Module):
 
     Notes
     -----
-    ``forward`` takes images of shape (n, channels, h, w) with h and w multiples of 8 and gives masks (n, 1, h, w) in -1 … 1.
+    ``forward`` takes images of shape (n, channels, h, w) with h and w multiples of 8 and gives masks (n, 1, h, w) in
+    -1 … 1.
     """
 
     stride = 8
@@ -124,6 +126,7 @@ class CompactGenerator(nn.Module):
         self.paint = nn.Sequential(nn.ConvTranspose2d(w, 1, 4, 2, 1), nn.Tanh())
 
     def forward(self, image: Tensor) -> Tensor:
+        """Paint a mask in -1 … 1."""
         half = self.down1(image)
         quarter = self.down2(half)
         eighth = self.down3(quarter)

@@ -84,9 +84,8 @@ def paint(
         inside = distance <= radius
         mask[y0:y1, x0:x1][inside] = 1
         if recipe.pixel_loss == "balanced":
-            mine = np.where(inside, 60 / radius**2, np.where(distance < 1.7 * d / 2 + 1, 30 / radius**2, 1)).astype(
-                np.float32
-            )
+            gold, rim = recipe.mark_weight / radius**2, 0.5 * recipe.mark_weight / radius**2
+            mine = np.where(inside, gold, np.where(distance < 1.7 * d / 2 + 1, rim, 1)).astype(np.float32)
             np.maximum(weight[y0:y1, x0:x1], mine, out=weight[y0:y1, x0:x1])
     return mask, weight
 
@@ -147,6 +146,10 @@ class TileSource:
             known = _rescale(known, tile, "nearest")
         pixels = self._photometric(pixels)
         turn, mirror = int(rng.integers(4)), rng.random() < 0.5
+        if rng.random() < 0.08 * self.recipe.photometric:
+            # Burned-in bars and frames reach the network as flat areas with a sharp edge: nothing is to be seen there.
+            edge = int(rng.integers(8, tile // 2))
+            pixels[:edge], known[:edge] = 0, 0
         parts = [np.rot90(part, turn) for part in (pixels, mask, weight * known)]
         if mirror:
             parts = [part[:, ::-1] for part in parts]

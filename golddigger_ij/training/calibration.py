@@ -1,4 +1,4 @@
-"""Make scores mean something: the probability that a particle is gold, learned on images that the network did not learn from."""
+"""Make scores mean something: the probability that a particle is gold, fitted on images that were held out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

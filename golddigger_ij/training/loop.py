@@ -62,11 +62,12 @@ class Trainer:
         if not images:
             raise GoldDiggerError("there is no image to train on; give at least one with marks")
         torch.manual_seed(recipe.seed)
+        initialise = _initialise_as_published if recipe.generator == "unet256" else _initialise
         self.recipe, self.device, self.validation = recipe, device, list(validation)
         self.tiles = TileSource(images, recipe, np.random.default_rng(recipe.seed))
         self.generator = build_generator(recipe.generator, recipe.base_width).to(device)
         if start is None:
-            self.generator.apply(_initialise)
+            self.generator.apply(initialise)
         else:
             self.generator.load_state_dict(start)
         betas = (0.5, 0.999) if recipe.generator == "unet256" else (0.9, 0.999)
@@ -74,7 +75,7 @@ class Trainer:
         self.discriminator: PatchDiscriminator | None = None
         if recipe.adversarial_weight > 0:
             self.discriminator = PatchDiscriminator(recipe.discriminator_width).to(device)
-            self.discriminator.apply(_initialise)
+            self.discriminator.apply(initialise)
             rate = min(recipe.learning_rate, 2e-4)
             self.discriminator_optimiser = torch.optim.Adam(self.discriminator.parameters(), rate, (0.5, 0.999))
         # The weights that are kept are a running mean over about the last 300 steps: less noise than the last step's.
@@ -101,11 +102,19 @@ class Trainer:
         for step in range(recipe.steps_per_epoch):
             self._set_rates(len(self.history) + step / recipe.steps_per_epoch)
             sums += self._step()
+            self._average(len(self.history) * recipe.steps_per_epoch + step)
             if step_done is not None:
                 step_done(step + 1, recipe.steps_per_epoch)
         counts = validate(self.averaged, self.averaged.stride, self.validation) if self.validation else None
         means = sums / recipe.steps_per_epoch
-        epoch = Epoch(len(self.history) + 1, *(float(m) for m in means), counts, time.perf_counter() - started)
+        epoch = Epoch(
+            number=len(self.history) + 1,
+            pixel_loss=float(means[0]),
+            generator_loss=float(means[1]),
+            discriminator_loss=float(means[2]),
+            validation=counts,
+            seconds=time.perf_counter() - started,
+        )
         self.history.append(epoch)
         return epoch
 
@@ -131,9 +140,8 @@ class Trainer:
         if not torch.isfinite(loss):
             raise GoldDiggerError("training diverged (the loss is not a number); lower --learning-rate")
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         self.optimiser.step()
-        self._average()
         return float(pixel.detach()), float(adversarial.detach()), float(discriminator_loss.detach())
 
     def _judge(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -148,19 +156,20 @@ class Trainer:
             + real_or_painted(self._judge(image, painted), False, known)
         )
         self.discriminator_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         self.discriminator_optimiser.step()
         return loss
 
-    def _average(self) -> None:
+    def _average(self, step: int) -> None:
+        # Faster at first, or the weights of a short run would be mostly those that it started from.
+        part = max(1 / 300, 9 / (10 + step))
         with torch.no_grad():
-            for mean, now in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
-                mean.lerp_(now, 1 / 300)
-            for mean, now in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
+            averaged, current = self.averaged.state_dict(), self.generator.state_dict()
+            for name, mean in averaged.items():
                 if mean.is_floating_point():
-                    mean.lerp_(now, 1 / 300)
+                    mean.lerp_(current[name], part)
                 else:
-                    mean.copy_(now)
+                    mean.copy_(current[name])
 
     def _set_rates(self, epoch: float) -> None:
         """Constant, then linear to zero; a short warm-up at the very start."""
@@ -183,6 +192,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "tiles": self.tiles.rng.bit_generator.state,
             "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self.device) if self.device.startswith("cuda") else None,
             "history": [
                 vars(epoch) | {"validation": vars(epoch.validation) if epoch.validation else None}
                 for epoch in self.history
@@ -204,16 +214,17 @@ class Trainer:
         """
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
+            recorded = dict(state["recipe"])
         except Exception as error:
             raise GoldDiggerError(
                 f"{path}: cannot be read as a checkpoint ({error.__class__.__name__}); remove it to start anew"
             ) from error
         mine = self.recipe.record()
-        recorded = {k: tuple(v) if isinstance(v, list) else v for k, v in state["recipe"].items()}
         changed = [key for key in mine if recorded.get(key) != mine[key] and key != "epochs"]
         if changed:
             raise GoldDiggerError(
-                f"{path}: was made with another recipe ({', '.join(changed)}); resume with the same options or remove it"
+                f"{path}: was made with another recipe ({', '.join(changed)}); "
+                "resume with the same options or remove it"
             )
         self.generator.load_state_dict(state["generator"])
         self.averaged.load_state_dict(state["averaged"])
@@ -223,6 +234,8 @@ class Trainer:
             self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
         self.tiles.rng.bit_generator.state = state["tiles"]
         torch.set_rng_state(state["torch"].cpu())
+        if self.device.startswith("cuda") and state.get("cuda") is not None:
+            torch.cuda.set_rng_state(state["cuda"].cpu(), self.device)
         self.history = [
             Epoch(**{**e, "validation": Counts(**e["validation"]) if e["validation"] else None})
             for e in state["history"]
@@ -230,14 +243,26 @@ class Trainer:
 
 
 def _initialise(module: nn.Module) -> None:
-    """Normal weights of 0.02 as in pix2pix, but He's where a wide base would otherwise start too quiet."""
+    """Start with He's normal weights: those of pix2pix would be too quiet in a narrow network."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.kaiming_normal_(module.weight, a=0.2)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
 
 
+def _initialise_as_published(module: nn.Module) -> None:
+    """Start with the normal weights of pix2pix: standard deviation 0.02, batch norms about 1."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
 def _has_bfloat16(device: str) -> bool:
     if device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported()
-    return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported())
+    # Only newer versions of torch can tell.
+    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device == "cpu" and asked is not None and bool(asked())

@@ -44,7 +44,7 @@ def real_or_painted(judged: Tensor, real: bool, known: Tensor) -> Tensor:
     known : Tensor, (n, 1, H, W)
         1 where the image is annotated.
     """
-    share = functional.adaptive_avg_pool2d(known, judged.shape[-2:])
+    share = functional.adaptive_avg_pool2d(known, (judged.shape[-2], judged.shape[-1]))
     target = torch.full_like(judged, 1.0 if real else 0.0)
     loss = functional.binary_cross_entropy_with_logits(judged, target, reduction="none")
     return (share * loss).sum() / share.sum().clamp(min=1)

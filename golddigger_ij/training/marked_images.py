@@ -1,10 +1,13 @@
 """Ground truth on disk -> images that a network can be trained on."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
 
-from golddigger_ij.annotations import Annotation
+from golddigger_ij.annotations import Annotation, disc
 from golddigger_ij.burned_in import find_burned_in
 from golddigger_ij.contrast import estimate_contrast
 from golddigger_ij.errors import GoldDiggerError
@@ -98,7 +101,31 @@ def _synthetic(number: int, working_nm_per_px: float, side: int, weight: float) 
     grid = WorkingGrid.over(made.image.shape, scene.nm_per_px, working_nm_per_px)
     pixels = grid.resample(contrast.apply(made.image), 0, grid.size[0], 0, grid.size[1])
     truth = made.truth
-    diameter = truth.diameter_nm / scene.nm_per_px / grid.ratio
-    return TrainingImage(
-        f"synthetic-{number}", pixels, grid.to_working(truth.x), grid.to_working(truth.y), diameter, weight=weight
+    x, y, diameter = (
+        grid.to_working(truth.x),
+        grid.to_working(truth.y),
+        truth.diameter_nm / scene.nm_per_px / grid.ratio,
     )
+    hidden = np.flatnonzero(~_visible(pixels, x, y, diameter))
+    places = tuple(disc(x[i], y[i], diameter[i]) for i in hidden)
+    known = Annotation(Path(), 1.0, x, y, diameter, excluded=places).known((grid.size[0], grid.size[1]))
+    return TrainingImage(f"synthetic-{number}", pixels, x, y, diameter, known, weight)
+
+
+def _visible(
+    pixels: NDArray[np.float32], x: NDArray[np.float64], y: NDArray[np.float64], diameter: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Tell which particles a person could see: darker than their surroundings by twice what these vary."""
+    visible = np.zeros(len(x), bool)
+    for i, (cx, cy, d) in enumerate(zip(x, y, diameter, strict=True)):
+        reach = int(1.4 * d) + 3
+        y0, x0 = max(0, int(cy) - reach), max(0, int(cx) - reach)
+        patch = ndimage.gaussian_filter(pixels[y0 : int(cy) + reach + 2, x0 : int(cx) + reach + 2], 0.22 * d)
+        distance = np.hypot(np.arange(patch.shape[0])[:, None] + y0 - cy, np.arange(patch.shape[1])[None] + x0 - cx)
+        core = patch[distance <= max(0.8, 0.25 * d)]
+        around = patch[(distance > 0.8 * d) & (distance < 1.35 * d)]
+        if len(core) and len(around):
+            # Medians, since a neighbour that touches must not hide a particle.
+            level = np.median(around)
+            visible[i] = level - core.mean() > max(0.5, 2 * 1.4826 * float(np.median(np.abs(around - level))))
+    return visible

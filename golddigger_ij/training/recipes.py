@@ -1,10 +1,14 @@
 """The named recipes by which a model is trained, each a frozen description that goes into the model's card."""
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
 from golddigger_ij.errors import GoldDiggerError
+
+CHOICES = {"generator": ("compact", "unet256"), "pixel_loss": ("l1", "balanced"), "mark": ("disc", "square")}
+STRIDES = {"compact": 8, "unet256": 256}
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Recipe:
     epochs, steps_per_epoch : int
         Length of the training.
     learning_rate : float
-        Of Adam; betas (0.5, 0.999) with a discriminator, else (0.9, 0.999).
+        Of Adam; betas (0.5, 0.999) for the U-Net-256 and every discriminator, else (0.9, 0.999).
     decay_from : float
         Share of the epochs after which the learning rate falls linearly to zero.
     pixel_loss : {"l1", "balanced"}
@@ -34,6 +38,8 @@ class Recipe:
         What is painted over a particle.
     mark_scale : float
         Width of the mark over the particle's diameter.
+    mark_weight : float
+        With the balanced loss: how many pixels of background a whole mark weighs as much as, over pi.
     gold_share : float
         Share of tiles that are centred near a particle; these are drawn evenly from the sizes.
     magnifications : tuple of float
@@ -58,10 +64,32 @@ class Recipe:
     adversarial_weight: float = 0.0
     mark: str = "disc"
     mark_scale: float = 0.7
+    mark_weight: float = 20.0
     gold_share: float = 0.5
     magnifications: tuple[float, float] = (0.8, 1.25)
     photometric: float = 1.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for key, choices in CHOICES.items():
+            if getattr(self, key) not in choices:
+                raise GoldDiggerError(f"{key} {getattr(self, key)!r}: choose {' or '.join(map(repr, choices))}")
+        for key in ("base_width", "discriminator_width", "batch", "epochs", "steps_per_epoch"):
+            if getattr(self, key) < 1:
+                raise GoldDiggerError(f"{key} {getattr(self, key)}: give 1 or more")
+        for key in ("working_nm_per_px", "learning_rate", "mark_scale"):
+            if not 0 < getattr(self, key) < math.inf:
+                raise GoldDiggerError(f"{key} {getattr(self, key)}: give a positive number")
+        for key in ("decay_from", "gold_share", "photometric"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise GoldDiggerError(f"{key} {getattr(self, key)}: give a number from 0 to 1")
+        stride = STRIDES[self.generator]
+        if self.tile < 32 or self.tile % stride:
+            raise GoldDiggerError(f"tile {self.tile}: give a multiple of {stride}, 32 or more")
+        if len(self.magnifications) != 2 or not 0 < self.magnifications[0] <= self.magnifications[1] < math.inf:
+            raise GoldDiggerError(
+                f"magnifications {self.magnifications}: give the lower and the upper end, such as 0.8,1.25"
+            )
 
     def changed(self, **options: Any) -> "Recipe":
         """Change some options.
@@ -69,7 +97,7 @@ class Recipe:
         Raises
         ------
         GoldDiggerError
-            If there is no option of that name; it names the nearest.
+            If there is no option of that name (the nearest is named), or a value is out of range.
         """
         known = [f.name for f in fields(self)]
         for key in options:

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +87,7 @@ def train_model(
     shown = TileSource(images, replace(recipe, batch=min(8, max(4, recipe.batch))), np.random.default_rng(1)).batch()
     with _summary_writer(folder, tensorboard) as writer:
         while not trainer.finished:
-            before = len(trainer.history) * recipe.steps_per_epoch
-            total = recipe.epochs * recipe.steps_per_epoch
-            epoch = trainer.run_epoch(
-                None if step_done is None else lambda done, _, b=before: step_done(b + done, total)
-            )
+            epoch = trainer.run_epoch(step_done and partial(_report_step, step_done, trainer))
             trainer.save(checkpoint)
             _write_log(folder / "log.csv", trainer.history)
             write_preview(
@@ -103,6 +100,10 @@ def train_model(
     return save_model(folder, trainer.averaged.state_dict(), _card(trainer, images, card, parent))
 
 
+def _report_step(step_done: Callable[[int, int], None], trainer: Trainer, done: int, steps: int) -> None:
+    step_done(len(trainer.history) * steps + done, trainer.recipe.epochs * steps)
+
+
 def _card(trainer: Trainer, images: Sequence[TrainingImage], card: Card, parent: Model | None) -> dict[str, Any]:
     recipe = trainer.recipe
     slope, offset, source = 1.0, 0.0, "none: confidence as painted"
@@ -112,8 +113,13 @@ def _card(trainer: Trainer, images: Sequence[TrainingImage], card: Card, parent:
         confidence, is_gold = judged_components(trainer.averaged, trainer.averaged.stride, trainer.validation)
         if min(int(is_gold.sum()), int((~is_gold).sum())) >= LEAST_FOR_CALIBRATION:
             fitted = fit_calibration(confidence, is_gold)
-            slope, offset = fitted.slope, fitted.offset
-            source = f"{fitted.gold} particles and {fitted.other} other components of {len(trainer.validation)} held-out images"
+            # A network that is surer of other things than of gold has learned nothing; do not turn its scores round.
+            if fitted.slope > 0:
+                slope, offset = fitted.slope, fitted.offset
+                source = (
+                    f"{fitted.gold} particles and {fitted.other} other components "
+                    f"of {len(trainer.validation)} held-out images"
+                )
     metrics: dict[str, Any] = {}
     if trainer.validation:
         # The level of confidence that the calibrated score of 0.5 stands for.

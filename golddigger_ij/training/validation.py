@@ -1,4 +1,4 @@
-"""How good is a generator, on images that it does not learn from?"""
+"""How good a generator is, on images that it does not learn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,8 +32,10 @@ def painted_probability(generator: nn.Module, pixels: NDArray[np.float32], strid
     """Paint a whole image that fits into memory; probability (h, w) in 0 … 1."""
     height, width = pixels.shape
     padded = np.pad(pixels, ((0, -height % stride), (0, -width % stride)), "symmetric")
+    device = next(generator.parameters()).device
     with torch.inference_mode():
-        painted = generator(compress(torch.from_numpy(padded)[None, None]))[0, 0].float().numpy()
+        image = compress(torch.from_numpy(padded)[None, None].to(device))
+        painted = generator(image)[0, 0].float().cpu().numpy()
     return np.asarray(painted[:height, :width] * 0.5 + 0.5)
 
 
