@@ -12,10 +12,13 @@ import argparse
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from ffril_data import IMAGES, NAMES, NM_PER_PX, REFEREE, UNSURE_RADIUS_PX, annotation, read_marks
+from numpy.typing import NDArray
 from PIL import Image
 
 from golddigger_ij.config import DetectionConfig
@@ -25,6 +28,7 @@ from golddigger_ij.models import Model, load_model
 from golddigger_ij.montage import open_montage
 from golddigger_ij.particles import Particles, write_particles_csv
 from golddigger_ij.training.batches import TrainingImage
+from golddigger_ij.training.calibration import fit_calibration, judged_components
 from golddigger_ij.training.marked_images import prepare_image, synthetic_images
 from golddigger_ij.training.recipes import Recipe, recipe
 from golddigger_ij.training.run import Card, train_model
@@ -42,7 +46,13 @@ def fine_tuning() -> Recipe:
 def real_images(left_out: str | None) -> list[TrainingImage]:
     """All images but one, together as likely as the replayed synthetic ones."""
     names = [name for name in NAMES if name != left_out]
-    return [prepare_image(annotation(name), recipe("compact").working_nm_per_px, weight=1 / len(names)) for name in names]
+    return [replace(prepared(name), weight=1 / len(names)) for name in names]
+
+
+@cache
+def prepared(name: str) -> TrainingImage:
+    """Read an image and its marks once."""
+    return prepare_image(annotation(name), recipe("compact").working_nm_per_px)
 
 
 def replayed() -> list[TrainingImage]:
@@ -86,6 +96,15 @@ def whole_field(particles: Particles, name: str, shrink: int) -> Evaluation:
     )
 
 
+def write_calibration(held_out: list[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> None:
+    """Fit the scores of the bundled default on what the six models said about the image that each had not seen."""
+    confidence, is_gold = (np.concatenate(part) for part in zip(*held_out, strict=True))
+    fitted = fit_calibration(confidence, is_gold)
+    source = f"{fitted.gold} particles and {fitted.other} other components, each judged by a model that had not seen its image"
+    content = {"calibration": {"slope": fitted.slope, "offset": fitted.offset, "fitted_on": source}}
+    (BUILD / "left-out" / "held_out.json").write_text(json.dumps(content, indent=1))
+
+
 def referee(folder: Path, shrink: int) -> dict[str, float]:
     """Run the referee on a folder of particle tables."""
     figures = folder / "referee.json"
@@ -105,8 +124,12 @@ def main() -> int:
     chosen = args.model or ("synthetic" if args.quick else None)
     replay = replayed() if chosen is None else []
     fields: dict[int, list[Evaluation]] = {1: [], 2: []}
+    held_out = []
     for name in NAMES:
         model = load_model(chosen) if chosen else fold(name, replay)
+        if not chosen:
+            network = model.generator()
+            held_out.append(judged_components(network, network.stride, [prepared(name)]))
         for shrink in fields:
             particles = run(model, name, shrink)
             folder = BUILD / (chosen or "left-out").replace("/", "_") / f"scale-{shrink}"
@@ -118,6 +141,8 @@ def main() -> int:
                 f"size {one.right_size:.3f}",
                 flush=True,
             )
+    if held_out:
+        write_calibration(held_out)
     errors = {}
     for shrink, evaluations in fields.items():
         print(f"\n{NM_PER_PX * shrink:.4f} nm per pixel")

@@ -77,6 +77,8 @@ class WorkingGrid:
         """
         if self.ratio == 1:
             return window
+        if self.ratio == int(self.ratio):
+            return _block_means(_block_means(window, int(self.ratio), 0), int(self.ratio), 1)
         rows = self._weights(y0, y1, 0)
         columns = self._weights(x0, x1, 1)
         return np.ascontiguousarray((columns @ np.ascontiguousarray((rows @ window).T)).T)
@@ -100,3 +102,20 @@ class WorkingGrid:
         used = (weight.ravel() > 0) & (taps.ravel() < self.shape[axis])
         entries = weight.ravel()[used].astype(np.float32), (row[used], taps.ravel()[used] - first)
         return sparse.csr_array(entries, shape=(stop - start, last - first))
+
+
+def _block_means(values: NDArray[np.float32], side: int, axis: int) -> NDArray[np.float32]:
+    """Mean of each `side` rows (axis 0) or columns (axis 1); the last mean may be of fewer."""
+    values = values if axis == 0 else values.T
+    whole = len(values) // side
+    # In the memory order of the result, so that neither axis is walked across.
+    means = np.empty((-(-len(values) // side), values.shape[1]), np.float32, order="C" if axis == 0 else "F")
+    parts = [(means[:whole], values[: whole * side], side)]
+    if whole < len(means):
+        parts.append((means[whole:], values[whole * side :], len(values) - whole * side))
+    for mean, part, count in parts:
+        mean[...] = part[::count]
+        for k in range(1, count):
+            mean += part[k::count]
+        mean *= np.float32(1 / count)
+    return means if axis == 0 else means.T
