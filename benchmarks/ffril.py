@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from ffril_data import IMAGES, NAMES, NM_PER_PX, REFEREE, UNSURE_RADIUS_PX, annotation, read_marks
-from numpy.typing import NDArray
 from PIL import Image
 
 from golddigger_ij.config import DetectionConfig
@@ -28,7 +27,7 @@ from golddigger_ij.models import Model, load_model
 from golddigger_ij.montage import open_montage
 from golddigger_ij.particles import Particles, write_particles_csv
 from golddigger_ij.training.batches import TrainingImage
-from golddigger_ij.training.calibration import fit_calibration, judged_components
+from golddigger_ij.training.calibration import Judged, fit_calibration, judge_components
 from golddigger_ij.training.marked_images import prepare_image, synthetic_images
 from golddigger_ij.training.recipes import Recipe, recipe
 from golddigger_ij.training.run import Card, train_model
@@ -96,12 +95,10 @@ def whole_field(particles: Particles, name: str, shrink: int) -> Evaluation:
     )
 
 
-def write_calibration(held_out: list[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> None:
+def write_calibration(held_out: list[Judged]) -> None:
     """Fit the scores of the bundled default on what the six models said about the image that each had not seen."""
-    confidence, is_gold = (np.concatenate(part) for part in zip(*held_out, strict=True))
-    fitted = fit_calibration(confidence, is_gold)
-    source = f"{fitted.gold} particles and {fitted.other} other components, each judged by a model that had not seen its image"
-    content = {"calibration": {"slope": fitted.slope, "offset": fitted.offset, "fitted_on": source}}
+    fitted = fit_calibration(Judged.joined(held_out), "six real images, each judged by a model that had not seen it")
+    content = {"calibration": fitted.record()}
     (BUILD / "left-out" / "held_out.json").write_text(json.dumps(content, indent=1))
 
 
@@ -129,7 +126,7 @@ def main() -> int:
         model = load_model(chosen) if chosen else fold(name, replay)
         if not chosen:
             network = model.generator()
-            held_out.append(judged_components(network, network.stride, [prepared(name)]))
+            held_out.append(judge_components(network, network.stride, model.mark_scale, [prepared(name)]))
         for shrink in fields:
             particles = run(model, name, shrink)
             folder = BUILD / (chosen or "left-out").replace("/", "_") / f"scale-{shrink}"

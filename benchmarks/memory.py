@@ -5,8 +5,8 @@
 
 Memory is anonymous plus shared memory that is resident (RssAnon + RssShmem of /proc/PID/status), of the process and
 its children together, looked at every 20 ms; what the kernel maps of a file and can drop at any time does not count.
-Linux only. Exit status 1 if the peak reaches 1.5 GB, or if a megapixel of the largest montage takes 1.3 times as long as
-one of the smallest or more.
+Linux only. Exit status 1 if the peak reaches 1.5 GB, or if a megapixel of the largest montage takes 1.3 times as long
+as one of the smallest or more.
 """
 
 import argparse

@@ -4,7 +4,7 @@
     python benchmarks/speed.py --quick    16 megapixels, under a minute; exit status 1 if less than 15 times faster
 
 The montage is synthetic replica at 0.56 nm per pixel with gold in every tile, so that nothing can be skipped. The
-yardstick is the U-Net-256 of Gold Digger (54 million parameters, RGB, batch 1, plain torch) on tiles of 256 × 256 pixels
+yardstick is the U-Net-256 of Gold Digger (54 million parameters, RGB, batch 1, plain torch) on tiles of 256 × 256 px
 without overlap: its forward pass alone, without the reading, tiling, stitching and writing that the original does too.
 The two take turns; the best time of each counts.
 """

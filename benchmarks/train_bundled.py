@@ -22,7 +22,9 @@ from golddigger_ij.training.run import Card, train_model
 
 LEARNED, HELD_OUT = range(870), range(870, 900)
 SYNTHETIC = Card(
-    "synthetic", "870 synthetic images (golddigger_ij.synthetic_scenes, numbers 0 to 869); no real image", "BSD-3-Clause"
+    "synthetic",
+    "870 synthetic images (golddigger_ij.synthetic_scenes, numbers 0 to 869); no real image",
+    "BSD-3-Clause",
 )
 GOLD = Card(
     "gold",
@@ -46,13 +48,21 @@ def train_synthetic(build: Path) -> None:
     images, held_out = synthetic_images(LEARNED, working), synthetic_images(HELD_OUT, working)
     first, second = stages()
     parent = train_model(build / "synthetic-1", first, images, held_out, SYNTHETIC, epoch_done=report)
-    install(train_model(build / "synthetic-2", second, images, held_out, SYNTHETIC, parent=parent, epoch_done=report).folder)
+    install(
+        train_model(build / "synthetic-2", second, images, held_out, SYNTHETIC, parent=parent, epoch_done=report).folder
+    )
 
 
 def train_gold(build: Path) -> None:
     """Fine-tune on all six images and put the model into the package."""
     model = train_model(
-        build / "gold", fine_tuning(), real_images(None) + replayed(), [], GOLD, parent=load_model("synthetic"), epoch_done=report
+        build / "gold",
+        fine_tuning(),
+        real_images(None) + replayed(),
+        [],
+        GOLD,
+        parent=load_model("synthetic"),
+        epoch_done=report,
     )
     held_out = json.loads((BUILD / "left-out" / "held_out.json").read_text())
     card = {key: value for key, value in model.card.items() if key != "format"}

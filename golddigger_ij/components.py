@@ -99,7 +99,7 @@ def _separate(
     spread = np.sqrt(np.maximum(xx * yy - xy * xy, 0))
     half_trace, half_difference = (xx + yy) / 2, np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
     elongation = np.sqrt((half_trace + half_difference) / np.maximum(half_trace - half_difference, 1e-3))
-    # An ellipse has area 4 pi sqrt(det); a chain or a cluster of discs has less, and a pair is about twice as long as wide.
+    # An ellipse has area 4 pi sqrt(det); a chain or a cluster of discs has less, and a pair is twice as long as wide.
     suspicious = (area >= 8) & ((4 * np.pi * spread > 1.15 * area) | (elongation > 1.6))
     suspicious[strong_count:] = False
     if not suspicious.any():

@@ -19,12 +19,19 @@ from golddigger_ij.particles import Particles, diameter_of_area
 from golddigger_ij.refine import measure_outlines
 from golddigger_ij.regions import Region, label_regions
 from golddigger_ij.runtime import Painter, choose_device
+from golddigger_ij.scores import relative_darkness
 from golddigger_ij.sizes import SizeGroup, assign_groups, parse_sizes
-from golddigger_ij.tiles import Tile, tile_grid
+from golddigger_ij.tiles import Tile, fixed_grid, tile_grid
 from golddigger_ij.working_grid import WorkingGrid
 
-WIDEST_MARK = 40
-"""Half-width in working pixels of the widest mark that is whole in every tile that owns it."""
+WIDEST_MARK = 28
+"""Half-width in working pixels of the widest mark that is whole in every tile that owns it: gold of about 85 nm."""
+
+BURNED_IN_MARGIN = 2.0
+"""Pixels beside a burned-in area that compression and smoothing have spoilt."""
+
+FIXED_WINDOW, FIXED_CONTEXT = 512, 128
+"""Windows of networks that see all of their window, such as the U-Net-256: each owns its middle 256 × 256 pixels."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Candidates:
     y: NDArray[np.float64]
     area: NDArray[np.float64]
     confidence: NDArray[np.float64]
-    contrast: NDArray[np.float64]
+    darkness: NDArray[np.float64]
     roundness: NDArray[np.float64]
     covered: NDArray[np.float64]
 
@@ -92,7 +99,7 @@ Progress = Callable[[int, int], None]
 def detect(
     montage: Montage,
     model: Model,
-    config: DetectionConfig = DetectionConfig(),
+    config: DetectionConfig,
     *,
     regions: Sequence[Region] = (),
     progress: Progress | None = None,
@@ -131,7 +138,8 @@ def detect(
     candidates = find_candidates(montage, model, contrast, burned_in, nm_per_px, config, device, regions, progress)
     painted = time.perf_counter()
     threshold = model.threshold if config.threshold is None else config.threshold
-    score = calibrated_score(candidates.confidence, model)
+    relative = relative_darkness(candidates.darkness, candidates.area, candidates.confidence)
+    score = model.calibration.score(candidates.confidence, relative)
     sure = score >= threshold
     candidates, score = candidates.select(sure), score[sure]
     names = None
@@ -168,17 +176,11 @@ def pixel_size_of(montage: Montage, burned_in: BurnedIn, config: DetectionConfig
         return montage.pixel_size.nm, montage.pixel_size.source
     bar = burned_in.scale_bar
     if bar is not None and bar.nm_per_px is not None:
-        offer = f"--pixel-size {bar.nm_per_px:.4g} (the burned-in scale bar of {bar.length_nm:g} nm is {bar.length_px:.0f} px long)"
+        found = f"the burned-in scale bar of {bar.length_nm:g} nm is {bar.length_px:.0f} px long"
+        offer = f"--pixel-size {bar.nm_per_px:.4g} ({found})"
     else:
         offer = "--pixel-size NM"
     raise GoldDiggerError(f"{montage.name}: the file has no pixel size; give nanometres for each pixel with {offer}")
-
-
-def calibrated_score(confidence: NDArray[np.float64], model: Model) -> NDArray[np.float64]:
-    """Turn the network's confidence into the probability that a particle is gold (Platt scaling, Platt 1999)."""
-    slope, offset = model.calibration
-    clipped = np.clip(confidence, 1e-4, 1 - 1e-4)
-    return np.asarray(1 / (1 + np.exp(-(slope * np.log(clipped / (1 - clipped)) + offset))))
 
 
 def find_candidates(
@@ -192,7 +194,7 @@ def find_candidates(
     regions: Sequence[Region] = (),
     progress: Progress | None = None,
 ) -> Candidates:
-    """Run the network over all tiles and measure what it finds; one tile is read and one measured while a third is painted.
+    """Run the network over all tiles and measure what it finds; one is read and one measured while a third is painted.
 
     Parameters are those of `detect`; `progress` is called on this thread.
 
@@ -203,12 +205,7 @@ def find_candidates(
     """
     painter = Painter(model.generator(), device)
     grid = WorkingGrid.over(montage.shape, nm_per_px, model.working_nm_per_px)
-    context = _context(painter, model)
-    tiles = [
-        tile
-        for tile in tile_grid(*grid.size, config.tile_size, context, painter.stride)
-        if _wanted(tile, grid, regions)
-    ]
+    tiles = [tile for tile in _tiles(painter, grid, config.tile_size) if _wanted(tile, grid, regions)]
     found: list[Candidates] = []
     done = 0
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as measurer:
@@ -238,12 +235,11 @@ class _Window:
     x0: int
 
 
-def _context(painter: Painter, model: Model) -> int:
-    from golddigger_ij.networks.generator import receptive_field
-
-    generator = model.generator()
-    reach = receptive_field(generator) if generator.seam_free else painter.stride // 2
-    return reach + WIDEST_MARK
+def _tiles(painter: Painter, grid: WorkingGrid, tile_size: int) -> Iterator[Tile]:
+    """Tiles of any size where the network's reach allows it, else a fixed grid of windows."""
+    if painter.reach is None:
+        return fixed_grid(*grid.size, FIXED_WINDOW, FIXED_CONTEXT)
+    return tile_grid(*grid.size, tile_size, painter.reach + WIDEST_MARK, painter.stride)
 
 
 def _wanted(tile: Tile, grid: WorkingGrid, regions: Sequence[Region]) -> bool:
@@ -324,9 +320,12 @@ def _measure(
     cy = np.where(measured, outlines.y + window.y0, y)
     area = np.where(measured, outlines.area, np.pi * radius**2)
     inside = (cx >= -0.5) & (cx < grid.shape[1] - 0.5) & (cy >= -0.5) & (cy < grid.shape[0] - 0.5)
+    # What touches a bar or a frame is an effect of its edge, or a particle that is cut.
+    margin = np.sqrt(area / np.pi) + BURNED_IN_MARGIN
     for box in burned_in.boxes:
-        inside &= ~((cx >= box.x0) & (cx < box.x1) & (cy >= box.y0) & (cy < box.y1))
-    every = Candidates(cx, cy, area, seeds.confidence, outlines.contrast, outlines.roundness, outlines.covered)
+        near_x = (cx > box.x0 - 0.5 - margin) & (cx < box.x1 - 0.5 + margin)
+        inside &= ~(near_x & (cy > box.y0 - 0.5 - margin) & (cy < box.y1 - 0.5 + margin))
+    every = Candidates(cx, cy, area, seeds.confidence, outlines.darkness, outlines.roundness, outlines.covered)
     return every.select(owned & inside)
 
 

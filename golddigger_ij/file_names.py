@@ -19,7 +19,7 @@ def image_stem(path: Path) -> str:
 
 
 def expand_images(paths: Sequence[Path], *, deep: bool = False, leave_out: Path | None = None) -> list[Path]:
-    """Put the images in a folder, sorted by name, in the place of each folder; an image that is named twice counts once.
+    """Put the images in a folder, sorted by name, in the place of each folder; each image counts once.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Sub-pixel centres and areas, measured on the original pixels; the network only says where to look.
 
 Each particle's outline is found along rays from its centre: where the grey value crosses a level between the particle's
-own and that of its surroundings on that side. The polygon of crossings gives area and centroid. This holds for irregular,
-silver-enhanced gold as well as for discs.
+own and that of its surroundings on that side. The polygon of crossings gives area and centroid. This holds for
+irregular, silver-enhanced gold as well as for discs.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,8 @@ PASSES = 3
 
 EDGE_LEVEL = 0.54
 """Where between the particle's level (0) and its surroundings' (1) the edge lies. A sphere is thin at its rim, so that
-half-way (0.5) measures 5 nm gold 16 % and 18 nm gold 3 % too small. At this level synthetic spheres come out within 10 %
-from 5 to 18 nm, and real 6, 12 and 18 nm gold (../benchmarks/ffril.py) at its nominal size."""
-
+half-way (0.5) measures 5 nm gold 16 % and 18 nm gold 3 % too small. At this level synthetic spheres come out within
+10 % from 5 to 18 nm, and real 6, 12 and 18 nm gold at its nominal size."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class Outlines:
         Centroid of the outline.
     area : ndarray of float64
         Area of the outline in px².
-    contrast : ndarray of float64
-        Surroundings minus particle, in spreads of the montage; gold has a positive one.
+    darkness : ndarray of float64
+        How much darker than its surroundings a particle is, or than the montage's median if that is more, in spreads.
     roundness : ndarray of float64
         1 minus the standard deviation of the radii over their mean, over all directions.
     covered : ndarray of float64
@@ -46,7 +45,7 @@ class Outlines:
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     area: NDArray[np.float64]
-    contrast: NDArray[np.float64]
+    darkness: NDArray[np.float64]
     roundness: NDArray[np.float64]
     covered: NDArray[np.float64]
 
@@ -82,7 +81,7 @@ def measure_outlines(
     for _ in range(PASSES):
         along = np.linspace(0, REACH, STEPS) * r[:, None]
         profile = _sample(pixels, cx, cy, along, cos, sin)
-        crossing, contrast, found = _crossings(profile, along, r, neighbour)
+        crossing, darkness, found = _crossings(profile, along, r, neighbour)
         area = 0.5 * np.sin(2 * np.pi / RAYS) * (crossing * np.roll(crossing, -1, 1)).sum(1)
         px, py = crossing * cos, crossing * sin
         cross = px * np.roll(py, -1, 1) - np.roll(px, -1, 1) * py
@@ -95,7 +94,7 @@ def measure_outlines(
     spread = crossing.std(1) / np.maximum(crossing.mean(1), 1e-9)
     # The polygon of 24 corners is inscribed: a circle's area is larger by this factor.
     area = area * (2 * np.pi / RAYS) / np.sin(2 * np.pi / RAYS)
-    return Outlines(cx, cy, area, contrast, 1 - spread, found.mean(1))
+    return Outlines(cx, cy, area, darkness, 1 - spread, found.mean(1))
 
 
 def _sample(
@@ -116,7 +115,7 @@ def _sample(
 def _crossings(
     profile: NDArray[np.float32], along: NDArray[np.float64], r: NDArray[np.float64], neighbour: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Radius of the half-way crossing on each ray (n, rays), the contrast (n,), and on which rays an edge was found."""
+    """Radius of the edge on each ray (n, rays), the darkness (n,), and on which rays an edge was found."""
     inner = max(2, int(0.45 / REACH * STEPS))
     core = np.median(profile[:, :, :inner].reshape(len(profile), -1), 1)
     outer = profile[:, :, int(1.35 / REACH * STEPS) : int(1.95 / REACH * STEPS)]
@@ -145,7 +144,8 @@ def _crossings(
     typical = np.where(found.sum(1) >= 5, _nanmedian(masked), r)
     far = np.abs(crossing - typical[:, None]) > 0.6 * typical[:, None]
     found &= ~far
-    return np.where(found, crossing, typical[:, None]), contrast.astype(np.float64), found
+    darkness = np.maximum(contrast, -core).astype(np.float64)
+    return np.where(found, crossing, typical[:, None]), darkness, found
 
 
 def _nanmedian(values: NDArray[np.float64]) -> NDArray[np.float64]:

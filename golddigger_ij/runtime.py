@@ -49,7 +49,7 @@ class Painter:
 
     def __init__(self, generator: CompactGenerator | UNet256Generator, device: str) -> None:
         self.device = device
-        self.stride = generator.stride
+        self.stride, self.reach = generator.stride, generator.reach
         network = _fold(copy.deepcopy(generator).eval().requires_grad_(False))
         self._network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -8,6 +8,7 @@ a real image.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -276,11 +277,16 @@ def fields(
         Its image and its gold, in the field's own coordinates.
     """
     camera_seed = np.random.SeedSequence(seed)
-    for y0 in range(0, height, field_size):
-        for x0 in range(0, width, field_size):
+    rows, columns = _cut(height, field_size), _cut(width, field_size)
+    for y0, y1 in pairwise(rows):
+        for x0, x1 in pairwise(columns):
             (child,) = camera_seed.spawn(1)
-            size = min(field_size, height - y0), min(field_size, width - x0)
-            yield y0, x0, micrograph(*size, scene, int(child.generate_state(1)[0]))
+            yield y0, x0, micrograph(y1 - y0, x1 - x0, scene, int(child.generate_state(1)[0]))
+
+
+def _cut(length: int, field_size: int) -> list[int]:
+    """Where fields begin and end along one side; a rest of less than 64 pixels belongs to the last field."""
+    return [*range(0, max(1, length - 63), field_size), length]
 
 
 def write_montage(

@@ -45,7 +45,8 @@ def _impulses(rng: np.random.Generator, density: Field) -> Field:
 
 def _bumps(rng: np.random.Generator, density: Field, sigma: float) -> Field:
     """Gaussian bumps of height about one."""
-    return ndimage.gaussian_filter(_impulses(rng, density), sigma, truncate=3.0) * np.float32(2 * np.pi * sigma * sigma)
+    smooth = ndimage.gaussian_filter(_impulses(rng, density), sigma, truncate=3.0)
+    return np.asarray(smooth * np.float32(2 * np.pi * sigma * sigma))
 
 
 def _rings(rng: np.random.Generator, shape: tuple[int, int], radii: NDArray[np.float64], width: float) -> Field:

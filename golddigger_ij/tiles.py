@@ -74,6 +74,28 @@ def tile_grid(height: int, width: int, tile_size: int, context: int, stride: int
             )
 
 
+def fixed_grid(height: int, width: int, window: int, context: int) -> Iterator[Tile]:
+    """Cut an image into windows of one size on a fixed grid from (0, 0), for networks that see all of their window.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the image.
+    window : int
+        Side of a window, context included.
+    context : int
+        Pixels on each side that the window's owner does not own; there the networks of neighbours disagree most.
+
+    Yields
+    ------
+    Tile
+    """
+    side = window - 2 * context
+    for y0 in range(0, height, side):
+        for x0 in range(0, width, side):
+            yield Tile(y0, x0, min(y0 + side, height), min(x0 + side, width), side, side, context)
+
+
 def _side(length: int, largest: int, stride: int) -> int:
     largest = max(stride, largest // stride * stride)
     return _up(-(-length // -(-length // largest)), stride)

@@ -57,7 +57,7 @@ def test_a_folder_without_images_is_named(tmp_path: Path) -> None:
 
 def test_two_images_with_one_stem_are_refused() -> None:
     images = [Path("a/cell.tif"), Path("b/cell.ome.tif")]
-    with pytest.raises(GoldDiggerError, match="cell_particles.csv; use --keep-tree"):
+    with pytest.raises(GoldDiggerError, match=r"cell_particles\.csv; use --keep-tree"):
         output_folders(images, Path("out"), keep_tree=False)
 
 

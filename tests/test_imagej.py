@@ -23,16 +23,14 @@ POM = "https://repo1.maven.org/maven2/net/imagej/ij/1.54p/ij-1.54p.pom"
 
 # Looks at the open window from inside the process of `show_results`, as a plugin would, while that waits.
 LOOK_AND_CLOSE = """
-import json, sys, threading, time
+import json, sys, time
 from pathlib import Path
+from golddigger_ij.imagej import viewer
 from golddigger_ij.imagej.viewer import show_results
 
 image, roi_set, told = (Path(argument) for argument in sys.argv[1:4])
 
 def look():
-    import jpype
-    while not jpype.isJVMStarted():
-        time.sleep(0.1)
     from jpype import JClass
     while (picture := JClass("ij.WindowManager").getCurrentImage()) is None or picture.getCanvas() is None:
         time.sleep(0.1)
@@ -58,7 +56,8 @@ def look():
     }))
     JClass("ij.IJ").getInstance().quit()
 
-threading.Thread(target=look, daemon=True).start()
+wait = viewer._wait_until_closed
+viewer._wait_until_closed = lambda: (look(), wait())
 show_results(image, roi_set)
 print("closed")
 """

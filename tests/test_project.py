@@ -27,6 +27,7 @@ detectors refine components
 runtime
 models
 networks
+scores
 evaluation matching
 annotations
 sizes size_mixture

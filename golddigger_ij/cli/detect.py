@@ -104,7 +104,7 @@ def detect(
     for image, folder in zip(found, folders, strict=True):
         failed += not _detect_image(image, folder, loaded, config, region, number, plane == "all", crop, progress)
     if failed and len(found) > 1:
-        rest = f"the results of the other {len(found) - failed} are in {output}" if failed < len(found) else "no result"
+        rest = f"the others' results are in {output}" if failed < len(found) else "there is no result"
         say(f"{failed} of {len(found)} images failed; {rest}")
     return 1 if failed else 0
 
@@ -120,7 +120,7 @@ def _detect_image(
     crop: "Crop | None",
     progress: str,
 ) -> bool:
-    """Do all that was asked for of one image, and say whether all of it worked; one bad plane does not stop the rest."""
+    """Do all that was asked for of one image and say whether all of it worked; a bad plane does not stop the rest."""
     from golddigger_ij.montage import plane_count
 
     planes: Sequence[int | None] = [plane]

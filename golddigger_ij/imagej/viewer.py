@@ -2,8 +2,11 @@
 
 import time
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.imagej.jvm import require_display, require_windows, start_jvm
@@ -68,18 +71,48 @@ def _overlay(path: Path) -> Any:
     import jpype
 
     decoder, overlay = jpype.JClass("ij.io.RoiDecoder"), jpype.JClass("ij.gui.Overlay")()
+    colour_class = jpype.JClass("java.awt.Color")
+    colours: dict[int, Any] = {}
+    of_group: dict[int, int] = {}
+    _set_group_colours({})
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.namelist():
                 if not entry.lower().endswith(".roi"):
                     continue
-                data = jpype.JArray(jpype.JByte)(archive.read(entry))
-                overlay.add(decoder(data, Path(entry).stem).getRoi())
-    except (OSError, zipfile.BadZipFile) as error:
+                data = archive.read(entry)
+                roi = decoder(jpype.JArray(jpype.JByte)(data), Path(entry).stem).getRoi()
+                # A ROI with a group comes out in the colour of ImageJ's table of groups, not in its own.
+                argb = int.from_bytes(data[decoder.STROKE_COLOR : decoder.STROKE_COLOR + 4], "big", signed=True)
+                if argb:
+                    if argb not in colours:
+                        colours[argb] = colour_class(jpype.JInt(argb), True)
+                    roi.setStrokeColor(colours[argb])
+                    of_group[int(roi.getGroup())] = argb
+                overlay.add(roi)
+    except (OSError, zipfile.BadZipFile, zlib.error) as error:
         raise GoldDiggerError(f"{path}: is not a readable ROI set ({error}); make it anew") from error
     except jpype.JException as error:
         raise GoldDiggerError(f"{path}: ImageJ cannot read {entry} ({error}); make it anew") from error
+    _set_group_colours(of_group)
     return overlay
+
+
+def _set_group_colours(argb: dict[int, int]) -> None:
+    """Give ImageJ its table of group colours, so that a ROI that the user puts into a group looks like the others.
+
+    ImageJ reads the table from a file of a full installation, which is not here: it would complain once for each ROI.
+    There is no public way to give it, but one version of ImageJ, and so one name of the field.
+    """
+    import jpype
+
+    table = np.full((3, 256), 255, np.uint8)
+    for group, colour in argb.items():
+        table[:, group] = [colour >> 16 & 0xFF, colour >> 8 & 0xFF, colour & 0xFF]
+    channels = [jpype.JArray(jpype.JByte)(channel.tobytes()) for channel in table]
+    field = jpype.JClass("ij.gui.Roi").class_.getDeclaredField("glasbeyLut")
+    field.setAccessible(True)
+    field.set(None, jpype.JClass("ij.process.LUT")(*channels))
 
 
 def _start_imagej() -> None:

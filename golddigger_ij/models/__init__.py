@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from golddigger_ij.atomic import replacing
 from golddigger_ij.errors import GoldDiggerError
+from golddigger_ij.scores import Calibration
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,9 +58,9 @@ class Model:
         return float(self.card["threshold"])
 
     @property
-    def calibration(self) -> tuple[float, float]:
-        """Slope and offset of the logistic that turns the logit of the network's confidence into a score."""
-        return float(self.card["calibration"]["slope"]), float(self.card["calibration"]["offset"])
+    def calibration(self) -> Calibration:
+        """What turns the network's confidence into a score."""
+        return Calibration(**self.card["calibration"])
 
     @cached_property
     def sha256(self) -> str:

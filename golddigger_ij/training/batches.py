@@ -38,6 +38,14 @@ class TrainingImage:
     known: NDArray[np.bool_] | None = None
     weight: float = 1.0
 
+    def knows(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of the places (n,) lie in the image, where no mark means no gold."""
+        height, width = self.pixels.shape
+        inside = (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
+        if self.known is not None:
+            inside[inside] = self.known[y[inside].round().astype(int), x[inside].round().astype(int)]
+        return np.asarray(inside)
+
 
 def compress(normalised: Tensor) -> Tensor:
     """Compress normalised grey values for the network: gold lies at -5 … -30, texture at -2 … 2."""

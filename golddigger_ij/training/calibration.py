@@ -1,4 +1,4 @@
-"""Make scores mean something: the probability that a particle is gold, fitted on images that were held out."""
+"""Learn what a score means, on images that the network did not learn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,61 +9,69 @@ from scipy.spatial import cKDTree
 from torch import nn
 
 from golddigger_ij.components import find_seeds
+from golddigger_ij.refine import measure_outlines
+from golddigger_ij.scores import Calibration, features, relative_darkness
 from golddigger_ij.training.batches import TrainingImage
 from golddigger_ij.training.validation import painted_probability
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Slope and offset of Platt's logistic on the logit of the confidence, and how many components it was fitted on."""
+class Judged:
+    """Components in the known parts of held-out images; arrays of shape (n,).
 
-    slope: float
-    offset: float
-    gold: int
-    other: int
-
-
-def judged_components(
-    generator: nn.Module, stride: int, images: Sequence[TrainingImage]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Confidence of every component in the known parts of held-out images, and whether it is gold.
-
-    Returns
-    -------
-    confidence : ndarray of float64, (n,)
-    is_gold : ndarray of bool, (n,)
-        The nearest component within the radius (or 3 px) of a mark is gold, all others are not.
+    Attributes
+    ----------
+    confidence, relative_darkness : ndarray of float64
+    is_gold : ndarray of bool
+        The component nearest to a mark, within the particle's radius or 3 px, is gold; all others are not.
     """
-    confidences: list[NDArray[np.float64]] = []
-    gold: list[NDArray[np.bool_]] = []
+
+    confidence: NDArray[np.float64]
+    relative_darkness: NDArray[np.float64]
+    is_gold: NDArray[np.bool_]
+
+    @staticmethod
+    def joined(parts: "Sequence[Judged]") -> "Judged":
+        """Join the components of several images."""
+        names = ("confidence", "relative_darkness", "is_gold")
+        return Judged(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+
+
+def judge_components(generator: nn.Module, stride: int, mark_scale: float, images: Sequence[TrainingImage]) -> Judged:
+    """Find every component of held-out images and compare with the marks."""
     generator.eval()
-    for image in images:
-        seeds = find_seeds(painted_probability(generator, image.pixels, stride))
-        mine = np.zeros(len(seeds), bool)
-        if len(seeds) and len(image.x):
-            distance, nearest = cKDTree(np.column_stack([seeds.x, seeds.y])).query(np.column_stack([image.x, image.y]))
-            mine[nearest[distance <= np.maximum(image.diameter / 2, 3.0)]] = True
-        known = np.ones(len(seeds), bool)
-        if image.known is not None and len(seeds):
-            known = image.known[seeds.y.round().astype(int), seeds.x.round().astype(int)]
-        confidences.append(seeds.confidence[known | mine])
-        gold.append(mine[known | mine])
-    return np.concatenate(confidences), np.concatenate(gold)
+    return Judged.joined([_judge(generator, stride, mark_scale, image) for image in images])
 
 
-def fit_calibration(confidence: NDArray[np.float64], is_gold: NDArray[np.bool_]) -> Calibration:
-    """Fit the logistic (Platt 1999), rare outcomes weighing as often as they occur.
+def _judge(generator: nn.Module, stride: int, mark_scale: float, image: TrainingImage) -> Judged:
+    seeds = find_seeds(painted_probability(generator, image.pixels, stride))
+    outlines = measure_outlines(image.pixels, seeds.x, seeds.y, np.sqrt(seeds.area / np.pi) / mark_scale)
+    relative = relative_darkness(outlines.darkness, outlines.area, seeds.confidence)
+    is_gold = np.zeros(len(seeds), bool)
+    if len(seeds) and len(image.x):
+        distance, nearest = cKDTree(np.column_stack([seeds.x, seeds.y])).query(np.column_stack([image.x, image.y]))
+        is_gold[nearest[distance <= np.maximum(image.diameter / 2, 3.0)]] = True
+    judged = image.knows(seeds.x, seeds.y) | is_gold
+    return Judged(seeds.confidence[judged], relative[judged], is_gold[judged])
 
-    Raises
-    ------
-    ValueError
-        If all components are gold, or none.
+
+def fit_calibration(judged: Judged, source: str) -> Calibration:
+    """Fit the logistic.
+
+    Parameters
+    ----------
+    judged : Judged
+        With both gold and other things in it.
+    source : str
+        Which images they are from; goes into the card.
     """
     from sklearn.linear_model import LogisticRegression
 
-    clipped = np.clip(confidence, 1e-4, 1 - 1e-4)
-    logit = np.log(clipped / (1 - clipped))
-    fitted = LogisticRegression(C=10.0).fit(logit[:, None], is_gold)
+    fitted = LogisticRegression(C=10.0).fit(features(judged.confidence, judged.relative_darkness), judged.is_gold)
+    gold = int(judged.is_gold.sum())
     return Calibration(
-        float(fitted.coef_[0, 0]), float(fitted.intercept_[0]), int(is_gold.sum()), int((~is_gold).sum())
+        slope=float(fitted.coef_[0, 0]),
+        darkness=float(fitted.coef_[0, 1]),
+        offset=float(fitted.intercept_[0]),
+        fitted_on=f"{gold} particles and {len(judged.is_gold) - gold} other components of {source}",
     )

@@ -15,12 +15,15 @@ from golddigger_ij import __version__
 from golddigger_ij.atomic import replacing
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.models import Model, save_model
+from golddigger_ij.scores import Calibration
 from golddigger_ij.training.batches import TileSource, TrainingImage
-from golddigger_ij.training.calibration import fit_calibration, judged_components
+from golddigger_ij.training.calibration import Judged, fit_calibration, judge_components
 from golddigger_ij.training.loop import Epoch, Trainer
 from golddigger_ij.training.previews import write_preview
 from golddigger_ij.training.recipes import Recipe
-from golddigger_ij.training.validation import validate
+from golddigger_ij.training.validation import Counts
+
+THRESHOLD = 0.5
 
 LEAST_FOR_CALIBRATION = 20
 """Held-out particles, and held-out other things, without which the parent's calibration is kept."""
@@ -106,26 +109,20 @@ def _report_step(step_done: Callable[[int, int], None], trainer: Trainer, done: 
 
 def _card(trainer: Trainer, images: Sequence[TrainingImage], card: Card, parent: Model | None) -> dict[str, Any]:
     recipe = trainer.recipe
-    slope, offset, source = 1.0, 0.0, "none: confidence as painted"
+    calibration = Calibration()
     if parent is not None:
-        (slope, offset), source = parent.calibration, f"as {parent.name}"
-    if trainer.validation:
-        confidence, is_gold = judged_components(trainer.averaged, trainer.averaged.stride, trainer.validation)
-        if min(int(is_gold.sum()), int((~is_gold).sum())) >= LEAST_FOR_CALIBRATION:
-            fitted = fit_calibration(confidence, is_gold)
-            # A network that is surer of other things than of gold has learned nothing; do not turn its scores round.
-            if fitted.slope > 0:
-                slope, offset = fitted.slope, fitted.offset
-                source = (
-                    f"{fitted.gold} particles and {fitted.other} other components "
-                    f"of {len(trainer.validation)} held-out images"
-                )
+        calibration = replace(parent.calibration, fitted_on=f"as {parent.name}: {parent.calibration.fitted_on}")
     metrics: dict[str, Any] = {}
     if trainer.validation:
-        # The level of confidence that the calibrated score of 0.5 stands for.
-        level = 1 / (1 + np.exp(offset / slope)) if slope > 0 else 0.5
-        counts = validate(trainer.averaged, trainer.averaged.stride, trainer.validation, float(level))
-        metrics = {"held_out_images": len(trainer.validation), **vars(counts), "f1": round(counts.f1, 4)}
+        network = trainer.averaged
+        judged = judge_components(network, network.stride, recipe.mark_scale, trainer.validation)
+        gold = int(judged.is_gold.sum())
+        if min(gold, len(judged.is_gold) - gold) >= LEAST_FOR_CALIBRATION:
+            fitted = fit_calibration(judged, f"{len(trainer.validation)} held-out images")
+            # A network that is surer of other things than of gold has learned nothing; do not turn its scores round.
+            calibration = fitted if fitted.slope > 0 else calibration
+        metrics = _metrics(judged, calibration, sum(int(v.knows(v.x, v.y).sum()) for v in trainer.validation))
+        metrics["held_out_images"] = len(trainer.validation)
     return {
         "name": card.name,
         "method": "pix2pix",
@@ -133,8 +130,8 @@ def _card(trainer: Trainer, images: Sequence[TrainingImage], card: Card, parent:
         "base_width": recipe.base_width,
         "working_nm_per_px": recipe.working_nm_per_px,
         "mark_scale": recipe.mark_scale,
-        "threshold": 0.5,
-        "calibration": {"slope": slope, "offset": offset, "fitted_on": source},
+        "threshold": THRESHOLD,
+        "calibration": calibration.record(),
         "data": card.data,
         "licence": card.licence,
         "recipe": recipe.record(),
@@ -145,6 +142,14 @@ def _card(trainer: Trainer, images: Sequence[TrainingImage], card: Card, parent:
         "metrics": metrics,
         "golddigger_ij": __version__,
     }
+
+
+def _metrics(judged: Judged, calibration: Calibration, marks: int) -> dict[str, Any]:
+    """What a run with default settings would find on the held-out images."""
+    kept = calibration.score(judged.confidence, judged.relative_darkness) >= THRESHOLD
+    found, false = int((kept & judged.is_gold).sum()), int((kept & ~judged.is_gold).sum())
+    counts = Counts(found, false, max(0, marks - found))
+    return {**vars(counts), "f1": round(counts.f1, 4)}
 
 
 def _write_log(path: Path, history: Sequence[Epoch]) -> None:

@@ -58,26 +58,12 @@ def validate(generator: nn.Module, stride: int, images: Sequence[TrainingImage],
         seeds = find_seeds(painted_probability(generator, image.pixels, stride))
         sure = seeds.select(seeds.confidence >= threshold)
         found_xy, truth_xy = np.column_stack([sure.x, sure.y]), np.column_stack([image.x, image.y])
-        distance = (
-            cdist(truth_xy, found_xy) if len(truth_xy) and len(found_xy) else np.zeros((len(truth_xy), len(found_xy)))
-        )
+        distance = cdist(truth_xy, found_xy)
         limit = np.maximum(image.diameter / 2, 3.0)[:, None]
         rows, columns = linear_sum_assignment(np.where(distance <= limit, distance, 1e6))
         close = distance[rows, columns] <= limit[rows, 0]
-        judged = np.ones(len(sure), bool)
-        if image.known is not None and len(sure):
-            judged = image.known[sure.y.round().astype(int), sure.x.round().astype(int)]
+        judged, marked = image.knows(sure.x, sure.y), image.knows(image.x, image.y)
         judged[columns[close]] = False
-        marked = np.ones(len(truth_xy), bool)
-        if image.known is not None:
-            inside = (
-                (image.x >= 0)
-                & (image.y >= 0)
-                & (image.x < image.known.shape[1] - 0.5)
-                & (image.y < image.known.shape[0] - 0.5)
-            )
-            marked = inside.copy()
-            marked[inside] = image.known[image.y[inside].round().astype(int), image.x[inside].round().astype(int)]
         marked[rows[close]] = False
         found, false, missed = found + int(close.sum()), false + int(judged.sum()), missed + int(marked.sum())
     return Counts(found, false, missed)
