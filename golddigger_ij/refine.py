@@ -166,7 +166,7 @@ def _neighbour_distance(
     if len(x) < 2:
         return np.full(len(x), np.inf)
     distance, _ = cKDTree(np.column_stack([x, y])).query(np.column_stack([x, y]), 2)
-    return np.maximum(distance[:, 1], 1.2 * radius)
+    return np.maximum(np.asarray(distance[:, 1], np.float64), 1.2 * radius)
 
 
 def _limited(

@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +132,19 @@ def _start(java: Java, options: list[str]) -> None:
                 "look to the network, or to HTTPS_PROXY, and try again"
             ) from error
         raise GoldDiggerError(f"the JVM in {java.home} does not start ({reason}); {_INSTALL}") from error
+    _keep_signals()
+
+
+def _keep_signals() -> None:
+    """Take Ctrl-C and the request to end back from the JVM.
+
+    JPype hands them on to Python from a thread of Java's, where Python crashes if it has no handler of its own.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if handler is not None:
+                signal.signal(number, handler)
 
 
 def require_display() -> None:
