@@ -18,9 +18,8 @@ from golddigger_ij.size_mixture import Component, find_components
 OTHER = "other"
 # What is sold for immunolabelling, in nm.
 MAKERS_SIZES = (4, 5, 6, 8, 10, 12, 15, 18, 20, 25, 30, 40, 50, 60, 80)
-# Gold measures a few per cent more than it says on the bottle, since its edge is blurred.
-_USUAL_EXCESS = 1.03
-_LOWEST_EXCESS, _HIGHEST_EXCESS = 0.93, 1.17
+# How far a group's median may lie from what it says on the bottle.
+_LOWEST_EXCESS, _HIGHEST_EXCESS = 0.88, 1.17
 # How far from a given size a particle may lie where no neighbouring size sets the limit.
 _LOW_FACTOR, _HIGH_FACTOR = 0.6, 1.5
 # How far from a found group's centre a particle may lie: in standard deviations, and in log diameter.
@@ -59,8 +58,8 @@ def assign_groups(diameter_nm: ArrayLike, sizes: Sizes = None) -> tuple[NDArray[
     labels : ndarray of str, shape (n,), object
         The label of each particle's group: `<nominal>nm`, or `other` for what fits no group.
     groups : list of SizeGroup
-        The groups in order of size. Found groups are named after the maker's size that they are within -7 % and
-        +17 % of, otherwise after their median in whole nm; given limits after their middle.
+        The groups in order of size. Found groups are named after the nearest maker's size within -12 % and
+        +17 %, otherwise after their median in whole nm; given limits after their middle.
 
     Raises
     ------
@@ -206,7 +205,7 @@ def _nominal_size(median_nm: float) -> float:
     """Maker's size that a group with this median most likely is, or the median in whole nm where none is near."""
     near = [size for size in MAKERS_SIZES if _LOWEST_EXCESS <= median_nm / size <= _HIGHEST_EXCESS]
     if near:
-        return float(min(near, key=lambda size: abs(math.log(median_nm / size / _USUAL_EXCESS))))
+        return float(min(near, key=lambda size: abs(math.log(median_nm / size))))
     return float(max(1, round(median_nm)))
 
 

@@ -21,7 +21,7 @@ from golddigger_ij.palette import group_colours
 from golddigger_ij.particles import Particles
 from golddigger_ij.roi_set import write_roi_set
 
-POM = "https://repo1.maven.org/maven2/net/imagej/ij/1.54p/ij-1.54p.pom"
+POM = "https://repo.maven.apache.org/maven2/net/imagej/ij/1.54p/ij-1.54p.pom"
 
 # Looks at the open window from inside the process of `show_results`, as a plugin would, while that waits.
 LOOK_AND_CLOSE = """

@@ -11,8 +11,8 @@ from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.sizes import assign_groups, parse_sizes
 
 # Means and scatter in nm, as measured on freeze-fracture replicas.
-MEASURED = {"6nm": (6.5, 0.6), "12nm": (12.5, 0.8), "18nm": (18.0, 1.5), "5nm": (5.2, 0.4), "10nm": (10.3, 0.8)}
-MEASURED["15nm"] = (15.4, 1.1)
+MEASURED = {"6nm": (6.3, 0.6), "12nm": (11.7, 0.7), "18nm": (17.2, 1.5), "5nm": (5.0, 0.4), "10nm": (9.8, 0.7)}
+MEASURED["15nm"] = (14.6, 1.1)
 
 
 def micrograph(seed: int, debris: int = 0, **counts: int) -> tuple[np.ndarray, list[str]]:
@@ -77,7 +77,7 @@ def test_one_size_is_one_group_however_many_particles(name):
 def test_debris_and_merged_pairs_make_no_group():
     for seed in range(15):
         diameters, _ = micrograph(seed, debris=8, gold6=400)
-        pairs = np.random.default_rng(seed).normal(6.5 * math.sqrt(2), 0.5, 5)
+        pairs = np.random.default_rng(seed).normal(6.3 * math.sqrt(2), 0.5, 5)
         labels, groups = assign_groups(np.concatenate([diameters, pairs]))
         assert [group.label for group in groups] == ["6nm"]
         assert (labels[:400] == "6nm").mean() > 0.99
