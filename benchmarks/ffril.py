@@ -1,8 +1,8 @@
 """Accuracy on six real micrographs, each scored by a model that never saw it.
 
-For each image, the bundled `synthetic` model is fine-tuned on the other five (whole-field marks) and on synthetic images, then run
-with default settings on the image, at 0.55868 nm per pixel and shrunk to half. Scored by the referee inside the annotated regions, and
-against the whole-field marks kept beside this file, which hold the gold of all sizes.
+For each image, the bundled `synthetic` model is fine-tuned on the other five (whole-field marks) and on synthetic images,
+then run with default settings on the image, at 0.55868 nm per pixel and shrunk to half. Scored by the referee inside the
+annotated regions, and against the whole-field marks kept beside this file, which hold the gold of all sizes.
 
     python benchmarks/ffril.py             # leave one image out: six fine-tunings, about 20 minutes on 2 cores
     python benchmarks/ffril.py --quick     # the `synthetic` model as it is, which never saw a real image: one minute
@@ -95,10 +95,13 @@ def whole_field(particles: Particles, name: str, shrink: int) -> Evaluation:
     )
 
 
-def write_calibration(held_out: list[Judged]) -> None:
-    """Fit the scores of the bundled default on what the six models said about the image that each had not seen."""
+def write_held_out(held_out: list[Judged], metrics: dict[str, object]) -> None:
+    """Keep what goes onto the bundled default's card: metrics, and the calibration of scores.
+
+    The calibration is fitted on what the six models said about the image that each had not seen.
+    """
     fitted = fit_calibration(Judged.joined(held_out), "six real images, each judged by a model that had not seen it")
-    content = {"calibration": fitted.record()}
+    content = {"calibration": fitted.record(), "metrics": metrics}
     (BUILD / "left-out" / "held_out.json").write_text(json.dumps(content, indent=1))
 
 
@@ -138,9 +141,7 @@ def main() -> int:
                 f"size {one.right_size:.3f}",
                 flush=True,
             )
-    if held_out:
-        write_calibration(held_out)
-    errors = {}
+    errors, metrics = {}, {}
     for shrink, evaluations in fields.items():
         print(f"\n{NM_PER_PX * shrink:.4f} nm per pixel")
         figures = referee(BUILD / (chosen or "left-out").replace("/", "_") / f"scale-{shrink}", shrink)
@@ -150,6 +151,16 @@ def main() -> int:
             f"whole field: precision {total.precision:.4f} recall {total.recall:.4f} F1 {total.f1:.4f} "
             f"size {total.right_size:.4f} rmse {total.rmse_nm:.2f} nm"
         )
+        metrics[f"{NM_PER_PX * shrink:.4f} nm per pixel"] = {
+            "annotated regions": {key: round(figures[key], 4) for key in ("false", "missed", "f1", "size", "rmse")},
+            "whole field": {
+                "precision": round(total.precision, 4),
+                "recall": round(total.recall, 4),
+                "f1": round(total.f1, 4),
+            },
+        }
+    if held_out:
+        write_held_out(held_out, {"leaving one image out of six": metrics})
     print("\nfalse + missed of 268: " + ", ".join(f"{n:.0f} at 1/{shrink}" for shrink, n in errors.items()))
     return 0
 

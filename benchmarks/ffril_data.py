@@ -1,7 +1,7 @@
 """The six real micrographs of ../shared/data/ffril and the whole-field marks that are kept beside this file.
 
-The images have no licence and are not part of the repository; the marks are our own: gold of all sizes in the whole field, marked by
-eye on enlarged tiles, with an `unsure` class that is left out of training and of scoring.
+The images have no licence and are not part of the repository; the marks are our own: gold of all sizes in the whole
+field, marked by eye on enlarged tiles, with an `unsure` class that is left out of training and of scoring.
 """
 
 import csv

@@ -1,20 +1,21 @@
 """Make the bundled models again.
 
-    python benchmarks/train_bundled.py synthetic    # from nothing, synthetic images only: about 40 minutes on 2 cores
-    python benchmarks/train_bundled.py gold         # from `synthetic` and the six real micrographs: about 5 minutes
+    python benchmarks/train_bundled.py synthetic    # from nothing, synthetic images only: 40 minutes on 2 cores
+    python benchmarks/train_bundled.py gold         # from `synthetic` and the six micrographs: about 5 minutes
 
 `gold` takes the calibration of its scores from the held-out images of `benchmarks/ffril.py`, which has to be run before it.
 """
 
 import argparse
 import json
-import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ffril import BUILD, fine_tuning, real_images, replayed
 
-from golddigger_ij.models import BUNDLED, load_model, save_model
+from golddigger_ij.models import BUNDLED, Model, load_model, save_model
 from golddigger_ij.training.loop import Epoch
 from golddigger_ij.training.marked_images import synthetic_images
 from golddigger_ij.training.recipes import Recipe, recipe
@@ -28,8 +29,8 @@ SYNTHETIC = Card(
 )
 GOLD = Card(
     "gold",
-    "150 synthetic images, and six freeze-fracture replica micrographs of the FFRIL class data set (Max Planck Florida Institute "
-    "for Neuroscience, published without a licence), marked by us in the whole field",
+    "150 synthetic images, and six freeze-fracture replica micrographs of the FFRIL class data set (Max Planck Florida "
+    "Institute for Neuroscience, published without a licence), marked by us in the whole field",
     "BSD-3-Clause for the weights; the real images are not distributed",
 )
 
@@ -65,17 +66,20 @@ def train_gold(build: Path) -> None:
         epoch_done=report,
     )
     held_out = json.loads((BUILD / "left-out" / "held_out.json").read_text())
-    card = {key: value for key, value in model.card.items() if key != "format"}
-    save_model(model.folder, model.weights(), card | held_out)
+    save_model(model.folder, model.weights(), plain(model) | held_out)
     install(model.folder)
 
 
+def plain(model: Model) -> dict[str, Any]:
+    """Give a card as `save_model` wants it."""
+    return {key: value for key, value in model.card.items() if key != "format"}
+
+
 def install(folder: Path) -> None:
-    """Copy weights and card into the package."""
-    name = load_model(folder).name
-    for file in ("weights.safetensors", "card.json"):
-        (BUNDLED / name).mkdir(exist_ok=True)
-        shutil.copyfile(folder / file, BUNDLED / name / file)
+    """Put weights and card into the package, with the commit of the code that made them."""
+    model = load_model(folder)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True)
+    save_model(BUNDLED / model.name, model.weights(), plain(model) | {"commit": commit.stdout.strip()})
 
 
 def report(epoch: Epoch) -> None:

@@ -76,3 +76,6 @@ class DetectionConfig:
     def record(self) -> dict[str, Any]:
         """Give the options as a plain dictionary, with the version of their description."""
         return {"version": VERSION, **asdict(self)}
+
+
+DEFAULT = DetectionConfig()

@@ -304,14 +304,11 @@ def _strongest(so_far: NDArray[np.float32], strength: NDArray[np.float32]) -> ND
     value = block[y, x]
     reach = 3 * _APART
     around = np.lib.stride_tricks.sliding_window_view(padded, (reach, reach))[y * _APART, x * _APART]
-    # The block is the middle one of 3 x 3; which of its 16 pixels holds the maximum decides which 9 x 9 pixels count.
-    place = around[:, _APART:-_APART, _APART:-_APART].reshape(len(y), -1).argmax(1)
-    down, across = place // _APART, place % _APART
+    # The block is the middle one of 3 x 3. Spots of the coarse scales are plateaus, each of whose pixels counts.
+    cell, down, across = np.nonzero(around[:, _APART:-_APART, _APART:-_APART] == value[:, None, None])
     nine = np.arange(2 * _APART + 1)
-    near = around[
-        np.arange(len(y))[:, None, None], (down[:, None] + nine)[:, :, None], (across[:, None] + nine)[:, None]
-    ]
-    peaks = value[near.max((1, 2)) <= value]
+    near = around[cell[:, None, None], (down[:, None] + nine)[:, :, None], (across[:, None] + nine)[:, None]]
+    peaks = value[cell][near.max((1, 2)) <= value[cell]]
     return np.sort(np.concatenate([so_far, peaks]))[::-1][:_BLOBS]
 
 

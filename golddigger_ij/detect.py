@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from golddigger_ij.burned_in import BurnedIn, find_burned_in
 from golddigger_ij.components import find_seeds
-from golddigger_ij.config import DetectionConfig
+from golddigger_ij.config import DEFAULT, DetectionConfig
 from golddigger_ij.contrast import Contrast, estimate_contrast
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.models import Model
@@ -99,7 +99,7 @@ Progress = Callable[[int, int], None]
 def detect(
     montage: Montage,
     model: Model,
-    config: DetectionConfig,
+    config: DetectionConfig = DEFAULT,
     *,
     regions: Sequence[Region] = (),
     progress: Progress | None = None,

@@ -30,6 +30,8 @@ def random_scene(rng: np.random.Generator) -> Scene:
         sizes_nm=sizes,
         per_um2=density,
         cv=float(rng.uniform(0.03, 0.14)),
+        excess_nm=0.0,
+        texture=None if rng.random() < 0.6 else float(np.exp(rng.uniform(np.log(0.04), np.log(0.3)))),
         absorption=float(np.exp(rng.uniform(np.log(0.16), np.log(0.6)))),
         blur_nm=float(rng.uniform(0.4, 1.6)),
         defocus_nm=float(rng.choice([0, 1]) * rng.uniform(0, 0.8)),

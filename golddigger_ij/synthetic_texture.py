@@ -107,7 +107,7 @@ def _add_blob(
     field[y0:y1, x0:x1] = np.maximum(field[y0:y1, x0:x1], patch.astype(np.float32))
 
 
-def replica(rng: np.random.Generator, shape: tuple[int, int], nm_per_px: float) -> Field:
+def replica(rng: np.random.Generator, shape: tuple[int, int], nm_per_px: float, texture: float | None = None) -> Field:
     """Draw the density of a freeze-fracture replica: a relief of membrane faces under an oblique platinum shadow.
 
     Parameters
@@ -118,6 +118,8 @@ def replica(rng: np.random.Generator, shape: tuple[int, int], nm_per_px: float) 
         Height and width in pixels.
     nm_per_px : float
         Pixel size.
+    texture : float, optional
+        Robust spread of the density that shading gives, ridges apart; left out, it is as drawn, mostly strong.
 
     Returns
     -------
@@ -160,8 +162,12 @@ def replica(rng: np.random.Generator, shape: tuple[int, int], nm_per_px: float) 
     shadow = rng.uniform(0, 2 * np.pi)
     slope = gx * np.float32(np.cos(shadow)) + gy * np.float32(np.sin(shadow))
     strength = np.float32(rng.choice([0.4, 1.0]) * rng.uniform(0.3, 1.2))
-    density += strength * np.tanh(slope * np.float32(rng.uniform(0.5, 1.6)))
-    density += np.float32(rng.uniform(0.05, 0.5)) * (np.sqrt(1 + gx * gx + gy * gy) - 1)
+    shading = strength * np.tanh(slope * np.float32(rng.uniform(0.5, 1.6)))
+    shading += np.float32(rng.uniform(0.05, 0.5)) * (np.sqrt(1 + gx * gx + gy * gy) - 1)
+    if texture is not None:
+        low, high = np.percentile(shading[::3, ::3], [25, 75])
+        shading *= np.float32(texture * 1.349 / max(high - low, 1e-6))
+    density += shading
     grain = smooth_noise(rng, shape, max(1.0, rng.uniform(1.0, 2.5) / p)) * np.float32(rng.uniform(0.0, 0.06))
     density += grain * (1 + density)
     if rng.random() < 0.5:

@@ -78,7 +78,8 @@ def test_the_tables_have_the_columns_of_the_contract(
     assert listed == len(detection.particles)
     with zipfile.ZipFile(tmp_path / "section_RoiSet.zip") as rois:
         assert len(rois.namelist()) == len(detection.particles)
-    assert Image.open(tmp_path / "section_overlay.png").width >= montage.shape[1]
+    with Image.open(tmp_path / "section_overlay.png") as picture:
+        assert picture.width >= montage.shape[1]
 
 
 def test_the_record_says_what_was_done_to_what(
@@ -126,7 +127,7 @@ def test_a_rerun_takes_away_what_its_predecessor_lists_and_nothing_else(
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-@pytest.mark.parametrize("moved", [0, 3, 9, 12])
+@pytest.mark.parametrize("moved", [0, 3, 5, 9])
 def test_an_interrupted_exchange_leaves_the_earlier_run_as_it_was(
     error: BaseException,
     moved: int,
@@ -153,12 +154,9 @@ def test_an_interrupted_exchange_leaves_the_earlier_run_as_it_was(
         return Path(target)
 
     monkeypatch.setattr(Path, "replace", fails)
-    if moved < 9:
-        with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else GoldDiggerError):
-            write(tmp_path, montage, detection, model)
-        assert contents(tmp_path) == before
-    else:
-        write(tmp_path, montage, none, model)
+    with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else GoldDiggerError):
+        write(tmp_path, montage, detection, model)
+    assert contents(tmp_path) == before
 
 
 def test_a_file_too_large_for_the_disk_is_one_line_and_leaves_nothing(

@@ -11,6 +11,11 @@ from golddigger_ij.cli import demo, detect, evaluate, synthesize, train
 from golddigger_ij.cli.messages import WrongCommandLine, say
 from golddigger_ij.errors import GoldDiggerError
 
+STOPPED = 130
+"""Exit status after Ctrl-C. Some versions of typer give it back, others raise."""
+
+_STOPPED = "stopped; no file is half-written"
+
 app = typer.Typer(
     help="Find immunogold particles in electron-microscopy montages.",
     epilog="Try it: golddigger-ij demo. Your own: golddigger-ij detect montage.tif -o results",
@@ -59,8 +64,8 @@ def main() -> None:
         say(str(error))
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
-        say("stopped; no file is half-written")
-        sys.exit(130)
+        say(_STOPPED)
+        sys.exit(STOPPED)
     except Exception as error:
         # Click's own errors of usage know how to show themselves; anything else is a bug and keeps its traceback.
         show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
@@ -68,6 +73,8 @@ def main() -> None:
             raise
         show()
         sys.exit(code)
+    if status == STOPPED:
+        say(_STOPPED)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -8,15 +8,13 @@ import typer
 
 from golddigger_ij.cli.messages import check_choice, command_line, say, say_failure
 from golddigger_ij.cli.progress import KINDS as PROGRESS_KINDS
-from golddigger_ij.config import DetectionConfig
+from golddigger_ij.config import DEFAULT, DetectionConfig
 from golddigger_ij.errors import GoldDiggerError
 
 if TYPE_CHECKING:
     from golddigger_ij.crops import Crop
     from golddigger_ij.models import Model
     from golddigger_ij.particles import Particles
-
-DEFAULT = DetectionConfig()
 
 
 def detect(
