@@ -1,7 +1,7 @@
 """Accuracy on six real micrographs, each scored by a model that never saw it.
 
-For each image, the bundled `synthetic` model is fine-tuned on the other five (whole-field marks) and on synthetic images,
-then run with default settings on the image, at 0.55868 nm per pixel and shrunk to half. Scored by the referee inside the
+For each image, the bundled `synthetic` model is fine-tuned on the other five (whole-field marks) and on synthetic
+images, then run with default settings on it, at 0.55868 nm per pixel and shrunk to half. Scored by the referee inside the
 annotated regions, and against the whole-field marks kept beside this file, which hold the gold of all sizes.
 
     python benchmarks/ffril.py             # leave one image out: six fine-tunings, about 20 minutes on 2 cores
@@ -137,8 +137,8 @@ def main() -> int:
             fields[shrink].append(whole_field(particles, name, shrink))
             one = fields[shrink][-1]
             print(
-                f"{name:4s} 1/{shrink} whole field: precision {one.precision:.3f} recall {one.recall:.3f} F1 {one.f1:.3f} "
-                f"size {one.right_size:.3f}",
+                f"{name:4s} 1/{shrink} whole field: precision {one.precision:.3f} recall {one.recall:.3f} "
+                f"F1 {one.f1:.3f} size {one.right_size:.3f}",
                 flush=True,
             )
     errors, metrics = {}, {}

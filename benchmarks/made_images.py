@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -46,9 +47,12 @@ def montage_file(height: int, width: int, layout: str = "striped", field_count: 
     path.parent.mkdir(parents=True, exist_ok=True)
     kind, _, compression = layout.partition("-")
     tiled = kind == "tiled"
+    pieces: Iterator[NDArray[np.uint8] | bytes] = _pieces(height, width, tiled, field_count)
+    if compression and not tiled:
+        pieces = (_compressed(strip, compression) for strip in _pieces(height, width, tiled, field_count))
     with replacing(path) as temporary, tifffile.TiffWriter(temporary) as writer:
         writer.write(
-            _pieces(height, width, tiled, field_count),
+            pieces,
             shape=(height, width),
             dtype="uint8",
             tile=(512, 512) if tiled else None,
@@ -71,6 +75,12 @@ def _pieces(height: int, width: int, tiled: bool, field_count: int) -> Iterator[
             continue
         for x in range(0, width, step):
             yield np.ascontiguousarray(band[:, x : x + step])
+
+
+def _compressed(strip: NDArray[np.uint8], compression: str) -> bytes:
+    """Encode a strip, which tifffile does only for a whole image at once."""
+    encode = imagecodecs.lzw_encode if compression == "lzw" else imagecodecs.zlib_encode
+    return bytes(encode(imagecodecs.delta_encode(strip, axis=1)))
 
 
 def _row(row: int, width: int, field_count: int) -> NDArray[np.uint8]:

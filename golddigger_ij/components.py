@@ -126,7 +126,7 @@ def _split(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.in
     distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(smooth), 1.0)
     radius = float(distance.max())
     width = max(3, int(radius) | 1)
-    peaks = (distance == ndimage.maximum_filter(distance, width)) & (distance > 0.5 * radius)
+    peaks = (distance == ndimage.maximum_filter(distance, width)) & (distance > 0.4 * radius)
     markers, count = ndimage.label(peaks, np.ones((3, 3)))
     if count < 2:
         return np.zeros(len(rows), np.int64)

@@ -253,12 +253,11 @@ def _blob_strengths(
     light = np.zeros(half.shape, dtype=np.float32)
     for image, sigma in ((half, 1.5), (half, 2.5), (half, 4.0), (quarter, 3.0), (quarter, 4.5)):
         mean, radius = _curvatures(ndimage.gaussian_filter(image, sigma, truncate=3.0), sigma)
-        inside = slice(1, -1)
-        if image is quarter:
-            mean, radius = (_double(np.pad(part, 1), half.shape) for part in (mean, radius))
-            inside = slice(None)
+        side = 1 if image is half else 2
         for strength, weakest in ((dark, mean - radius), (light, -mean - radius)):
-            np.maximum(strength[inside, inside], weakest, out=strength[inside, inside])
+            doubled = weakest if side == 1 else np.repeat(np.repeat(weakest, side, axis=0), side, axis=1)
+            inside = strength[side : side + doubled.shape[0], side : side + doubled.shape[1]]
+            np.maximum(inside, doubled, out=inside)
     outside = ~trusted[: 2 * half.shape[0] : 2, : 2 * half.shape[1] : 2]
     if outside.any():
         dark[outside] = light[outside] = 0
@@ -316,9 +315,3 @@ def _halve(values: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = values.shape[0] // 2 * 2, values.shape[1] // 2 * 2
     even = values[:height, :width]
     return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / np.float32(4)
-
-
-def _double(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    doubled = np.repeat(np.repeat(values, 2, axis=0), 2, axis=1)
-    padding = [(0, max(goal - have, 0)) for goal, have in zip(shape, doubled.shape, strict=True)]
-    return np.pad(doubled, padding)[: shape[0], : shape[1]]

@@ -99,7 +99,7 @@ def test_every_verb_explains_itself(verb: str, run: Run) -> None:
     ended = run(verb, "--help")
     assert ended.status == 0
     assert "-o" in ended.out or verb == "evaluate"
-    assert "<" not in ended.out, "types in angle brackets are for programmers"
+    assert "<str>" not in ended.out, "what to give is said in the user's words"
 
 
 def test_the_command_line_takes_no_heavy_library_along() -> None:

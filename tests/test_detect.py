@@ -205,7 +205,7 @@ def test_the_same_field_at_two_magnifications_gives_the_same_groups_and_counts(m
             assert abs(in_a.sum() - in_b.sum()) <= 0.1 * in_a.sum() + 1
             medians = np.median(one.particles.diameter_nm[in_a]), np.median(two.particles.diameter_nm[in_b])
             assert medians[0] == pytest.approx(medians[1], rel=0.05)
-            assert a.label == b.label or sizes == "auto"
+            assert a.label == b.label
 
 
 def test_regions_limit_the_run_and_name_each_particles_own(

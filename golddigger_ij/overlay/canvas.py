@@ -50,7 +50,9 @@ class Canvas:
 
     def picture(self, x: int, y: int, grey: NDArray[np.uint8]) -> None:
         """Put a grey picture with its first pixel at (x, y)."""
-        self._pixels[y : y + grey.shape[0], x : x + grey.shape[1]] = self._entry_of_grey[grey]
+        # A translation of bytes is several times faster than NumPy's indexing with a whole picture.
+        entries = np.frombuffer(grey.tobytes().translate(self._entry_of_grey.tobytes()), np.uint8)
+        self._pixels[y : y + grey.shape[0], x : x + grey.shape[1]] = entries.reshape(grey.shape)
 
     def rectangle(self, x0: float, y0: float, x1: float, y1: float, grey: int) -> None:
         """Fill a rectangle (half-open) with a grey of 0 to 255."""
