@@ -273,7 +273,7 @@ def _prefetched(
 
 
 def _read_window(tile: Tile, montage: Montage, contrast: Contrast, burned_in: BurnedIn, grid: WorkingGrid) -> _Window:
-    """Read, normalise and resample one window; outside the montage it is mirrored."""
+    """Read, normalise and resample one window; outside the montage its edge goes on."""
     top, left, height, width = tile.window
     y0, x0 = max(0, top), max(0, left)
     y1, x1 = min(grid.size[0], top + height), min(grid.size[1], left + width)
@@ -285,7 +285,7 @@ def _read_window(tile: Tile, montage: Montage, contrast: Contrast, burned_in: Bu
     working = grid.resample(original, y0, y1, x0, x1)
     padding = (y0 - top, top + height - y1), (x0 - left, left + width - x1)
     if any(p for pair in padding for p in pair):
-        working = np.pad(working, padding, mode="symmetric")
+        working = np.pad(working, padding, mode="edge")
     return _Window(working, original, oy0, ox0)
 
 

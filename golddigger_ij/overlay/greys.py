@@ -59,10 +59,10 @@ def grey_picture(montage: "Montage", contrast: "Contrast", reduce: int, enlarge:
 
 def _block_means(window: NDArray[Any], side: int) -> NDArray[np.float32]:
     # Sixteen rows of bytes add up to less than 65536, in half the memory.
-    total = window[::side].astype(np.uint16 if window.dtype == np.uint8 and side <= 16 else np.float32)
+    total: NDArray[Any] = window[::side].astype(np.uint16 if window.dtype == np.uint8 and side <= 16 else np.float32)
     for row in range(1, side):
         total += window[row::side]
-    narrow = total[:, ::side].astype(np.float32)
+    narrow: NDArray[np.float32] = total[:, ::side].astype(np.float32)
     for column in range(1, side):
         narrow += total[:, column::side]
     narrow /= np.float32(side * side)
