@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.sparse import csgraph
 
 LEVEL = 0.5
 """Where the painted mask is cut."""
@@ -57,20 +58,40 @@ def find_seeds(probability: NDArray[np.float32]) -> Seeds:
         Components above `LEVEL`, those that look like several discs cut into them; and components that lie wholly
         between `FAINT_LEVEL` and `LEVEL`.
     """
-    labels, count = ndimage.label(probability > FAINT_LEVEL)
-    if not count:
+    places = np.flatnonzero(probability > FAINT_LEVEL)
+    if not len(places):
         return Seeds(*(np.zeros(0) for _ in range(4)))
-    strong, strong_count = ndimage.label(probability > LEVEL)
-    has_strong = np.zeros(count + 1, bool)
-    has_strong[labels[strong > 0]] = True
-    faint_ids = np.flatnonzero(~has_strong[1:]) + 1
-    lookup = np.zeros(count + 1, np.int32)
-    lookup[faint_ids] = strong_count + 1 + np.arange(len(faint_ids))
-    combined = np.where(strong > 0, strong, lookup[labels])
-    rows, columns = np.nonzero(combined)
-    owner = combined[rows, columns] - 1
-    owner = _separate(rows, columns, owner, strong_count)
-    return _measure(rows, columns, owner, probability[rows, columns].astype(np.float64))
+    width = probability.shape[1]
+    value = probability.ravel()[places].astype(np.float64)
+    strong = value > LEVEL
+    around = _connected(places, width)
+    holds_strong = np.zeros(int(around.max()) + 1, bool)
+    holds_strong[around[strong]] = True
+    owner = np.full(len(places), -1, np.int64)
+    owner[strong] = _connected(places[strong], width)
+    strong_count = int(owner.max()) + 1
+    faint = ~holds_strong[around]
+    _, numbers = np.unique(around[faint], return_inverse=True)
+    owner[faint] = strong_count + numbers
+    kept = owner >= 0
+    rows, columns = np.divmod(places[kept], width)
+    parts = _separate(rows, columns, owner[kept], strong_count)
+    return _measure(rows, columns, parts, value[kept])
+
+
+def _connected(places: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    """Number the 4-connected components of a few pixels, given by their sorted flat indices in an image of `width`.
+
+    Gold covers a hundredth of a mask, so this is many times faster than to label the whole image.
+    """
+    index = np.arange(len(places))
+    beside = np.flatnonzero((np.diff(places) == 1) & (places[1:] % width != 0))
+    below = np.searchsorted(places, places + width)
+    has_below = (below < len(places)) & (places[np.minimum(below, len(places) - 1)] == places + width)
+    first = np.concatenate([beside, index[has_below]])
+    second = np.concatenate([beside + 1, below[has_below]])
+    links = sparse.coo_array((np.ones(len(first), np.int8), (first, second)), shape=(len(places), len(places)))
+    return np.asarray(csgraph.connected_components(links, directed=False)[1], np.int64)
 
 
 def _measure(

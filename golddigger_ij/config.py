@@ -40,7 +40,7 @@ class DetectionConfig:
     sizes: str = "auto"
     polarity: str = "auto"
     pixel_size: float | None = None
-    tile_size: int = 2048
+    tile_size: int = 1344
     batch_size: int = 1
     device: str = "auto"
     keep_burned_in: bool = False

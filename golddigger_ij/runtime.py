@@ -1,15 +1,21 @@
 """Where a network runs: the device, and the generator made ready for inference."""
 
+import contextlib
 import copy
+import ctypes
+import sys
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.networks.generator import CompactGenerator, UNet256Generator
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Numbers of glibc's malloc.h."""
 
 
 def choose_device(name: str = "auto") -> str:
@@ -36,6 +42,23 @@ def choose_device(name: str = "auto") -> str:
     return name
 
 
+def compress(normalised: Tensor) -> Tensor:
+    """Compress normalised grey values for the network, by asinh(x / 2): gold lies at -5 … -30, texture at -2 … 2."""
+    half = normalised * 0.5
+    size = half.abs()
+    # torch.asinh takes six times as long.
+    return torch.copysign(torch.log(size + torch.sqrt(size * size + 1)), half)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep large blocks for the next tile: to map and clear them anew costs an eighth of the run."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(M_MMAP_MAX, 0)
+            mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
 class Painter:
     """A generator ready to paint: batch norms folded into the convolutions, on its device.
 
@@ -48,6 +71,8 @@ class Painter:
     """
 
     def __init__(self, generator: CompactGenerator | UNet256Generator, device: str) -> None:
+        if device == "cpu":
+            keep_freed_memory()
         self.device = device
         self.stride, self.reach = generator.stride, generator.reach
         network = _fold(copy.deepcopy(generator).eval().requires_grad_(False))
@@ -68,8 +93,7 @@ class Painter:
         """
         with torch.inference_mode():
             image = torch.from_numpy(windows).to(self.device)[:, None]
-            image = torch.asinh(image * 0.5).contiguous(memory_format=torch.channels_last)
-            painted = self._network(image)[:, 0]
+            painted = self._network(compress(image).contiguous(memory_format=torch.channels_last))[:, 0]
             return np.asarray((painted.float() * 0.5 + 0.5).cpu().numpy())
 
 

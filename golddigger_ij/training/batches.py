@@ -10,6 +10,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
+from golddigger_ij.runtime import compress
 from golddigger_ij.training.recipes import Recipe
 
 
@@ -45,11 +46,6 @@ class TrainingImage:
         if self.known is not None:
             inside[inside] = self.known[y[inside].round().astype(int), x[inside].round().astype(int)]
         return np.asarray(inside)
-
-
-def compress(normalised: Tensor) -> Tensor:
-    """Compress normalised grey values for the network: gold lies at -5 … -30, texture at -2 … 2."""
-    return torch.asinh(normalised / 2)
 
 
 def paint(

@@ -11,7 +11,8 @@ from scipy.spatial.distance import cdist
 from torch import nn
 
 from golddigger_ij.components import find_seeds
-from golddigger_ij.training.batches import TrainingImage, compress
+from golddigger_ij.runtime import compress
+from golddigger_ij.training.batches import TrainingImage
 
 
 @dataclass(frozen=True)
