@@ -109,17 +109,24 @@ def _bar_at(
 ) -> tuple[ScaleBar, int, bool] | None:
     """Look at a candidate at full resolution: the bar, its thickness in px, and whether it has a caption."""
     length = max(place.y1 - place.y0, place.x1 - place.x0)
-    pad = min(max(length, 60), 600)
-    y0, x0 = max(place.y0 - pad, inner.y0), max(place.x0 - pad, inner.x0)
-    y1, x1 = min(place.y1 + pad, inner.y1), min(place.x1 + pad, inner.x1)
-    values = read_float(montage, y0, x0, y1 - y0, x1 - x0)
-    exact = np.abs(values - value) <= overview.tolerance
     upright = 0 if axis == 1 else 1
-    lines = [
-        line
-        for line in find_lines(np.ascontiguousarray(np.rot90(exact, upright)), shortest)
-        if line.y1 - line.y0 >= 2 and _is_drawn(np.rot90(values, upright), line, value, overview.tolerance)
-    ]
+
+    def lines_within(pad: int) -> tuple[int, int, NDArray[np.float32], NDArray[np.bool_], list[Line]]:
+        y0, x0 = max(place.y0 - pad, inner.y0), max(place.x0 - pad, inner.x0)
+        y1, x1 = min(place.y1 + pad, inner.y1), min(place.x1 + pad, inner.x1)
+        values = read_float(montage, y0, x0, y1 - y0, x1 - x0)
+        exact = np.abs(values - value) <= overview.tolerance
+        lines = [
+            line
+            for line in find_lines(np.ascontiguousarray(np.rot90(exact, upright)), shortest)
+            if line.y1 - line.y0 >= 2 and _is_drawn(np.rot90(values, upright), line, value, overview.tolerance)
+        ]
+        return y0, x0, values, exact, lines
+
+    # Most candidates are specimen: a look at the place itself, without room for a caption, is enough to refuse them.
+    if not lines_within(2 * overview.block + 4)[-1]:
+        return None
+    y0, x0, values, exact, lines = lines_within(min(max(length, 60), 600))
     if len(lines) != 1:
         return None
     line, thickness = lines[0], lines[0].y1 - lines[0].y0
