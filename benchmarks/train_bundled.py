@@ -3,8 +3,8 @@
     python benchmarks/train_bundled.py synthetic    # from nothing, synthetic images only: 40 minutes on 2 cores
     python benchmarks/train_bundled.py gold         # from `synthetic` and the six micrographs: about 5 minutes
 
-`gold` takes its metrics and the calibration of its scores from the held-out images of `benchmarks/ffril.py`, which has to
-be run before it.
+`gold` takes its metrics and the calibration of its scores from the held-out images of `benchmarks/ffril.py`, which has
+to be run before it.
 """
 
 import argparse
