@@ -1,7 +1,7 @@
 """How fast a montage is done, from TIFF to files, against the original's network in the same minutes.
 
     python benchmarks/speed.py            64 megapixels
-    python benchmarks/speed.py --quick    16 megapixels, under a minute; a rough look, for machines that do other work too
+    python benchmarks/speed.py --quick    16 megapixels, under a minute; a rough look on a busy machine
 
 The montage is synthetic replica at 0.56 nm per pixel with gold in every tile, so that nothing can be skipped. The
 yardstick is the U-Net-256 of Gold Digger (54 million parameters, RGB, batch 1, plain torch) on tiles of 256 × 256 px

@@ -2,11 +2,33 @@
 
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from golddigger_ij.errors import GoldDiggerError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Options = TypeVar("Options", bound="DataclassInstance")
+
 VERSION = 1
+
+
+def changed(options: Options, noun: str, changes: dict[str, Any]) -> Options:
+    """Change options of a frozen description.
+
+    Raises
+    ------
+    GoldDiggerError
+        If there is no option of a name; the message calls it a `noun` and names the nearest.
+    """
+    known = [f.name for f in fields(options)]
+    for key in changes:
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise GoldDiggerError(f"no {noun} is called {key!r}; {hint}")
+    return replace(options, **changes)
 
 
 @dataclass(frozen=True)
@@ -65,13 +87,7 @@ class DetectionConfig:
         GoldDiggerError
             If there is no option of that name (the nearest is named), or a value is out of range.
         """
-        known = [f.name for f in fields(self)]
-        for key in options:
-            if key not in known:
-                near = get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-                raise GoldDiggerError(f"no option is called {key!r}; {hint}")
-        return replace(self, **options)
+        return changed(self, "option", options)
 
     def record(self) -> dict[str, Any]:
         """Give the options as a plain dictionary, with the version of their description."""

@@ -23,7 +23,8 @@ batch
 results
 detect
 training
-detectors refine components
+detectors candidates
+refine components
 runtime
 models
 networks

@@ -1,10 +1,10 @@
 """The named recipes by which a model is trained, each a frozen description that goes into the model's card."""
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
-from difflib import get_close_matches
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from golddigger_ij.config import changed
 from golddigger_ij.errors import GoldDiggerError
 
 CHOICES = {"generator": ("compact", "unet256"), "pixel_loss": ("l1", "balanced"), "mark": ("disc", "square")}
@@ -99,15 +99,7 @@ class Recipe:
         GoldDiggerError
             If there is no option of that name (the nearest is named), or a value is out of range.
         """
-        known = [f.name for f in fields(self)]
-        for key in options:
-            if key not in known:
-                near = get_close_matches(key, known, 1)
-                raise GoldDiggerError(
-                    f"no training option is called {key!r}"
-                    + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}")
-                )
-        return replace(self, **options)
+        return changed(self, "training option", options)
 
     def record(self) -> dict[str, Any]:
         """Give the options as a plain dictionary, for cards and checkpoints."""
