@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.networks.generator import CompactGenerator, UNet256Generator
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 """Numbers of glibc's malloc.h."""
 
 
@@ -57,6 +57,8 @@ def keep_freed_memory() -> None:
             mallopt = ctypes.CDLL(None).mallopt
             mallopt(M_MMAP_MAX, 0)
             mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+            # One arena a thread would keep as much memory for each of them.
+            mallopt(M_ARENA_MAX, 1)
 
 
 class Painter:

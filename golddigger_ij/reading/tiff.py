@@ -20,7 +20,7 @@ from golddigger_ij.reading.tiff_directories import check_directories
 from golddigger_ij.reading.unreadable import check_claimed_size, check_jpeg, reading, unreadable
 
 # One row of 512 px tiles or strips of a 27,000 px wide 16-bit montage takes 28 MB.
-_CACHE_BYTES = 256 << 20
+_CACHE_BYTES = 128 << 20
 
 _JPEG = {6, 7, 33007, 34892}
 _GREY_PHOTOMETRICS = {0, 1, 2, 3, 4, 6}  # white is zero, black is zero, RGB, palette, mask, YCbCr
