@@ -17,6 +17,9 @@ from golddigger_ij.runtime import choose_device
 from golddigger_ij.scores import relative_darkness
 from golddigger_ij.sizes import SizeGroup, assign_groups, parse_sizes
 
+SMALLEST_NM = 2.5
+"""What measures less is noise: the smallest gold that is seen without enhancement is sold as 4 or 5 nm."""
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -92,7 +95,8 @@ def detect(
     threshold = model.threshold if config.threshold is None else config.threshold
     relative = relative_darkness(candidates.darkness, candidates.area, candidates.confidence)
     score = model.calibration.score(candidates.confidence, relative)
-    sure = score >= threshold
+    diameter = diameter_of_area(candidates.area, nm_per_px)
+    sure = (score >= threshold) & (diameter >= SMALLEST_NM)
     candidates, score = candidates.select(sure), score[sure]
     names = None
     if regions:
