@@ -1,8 +1,8 @@
 """Ground truth: marks, the region that they cover, and which image they belong to, by its hash.
 
 A folder holds for each image ``STEM.json`` (image name, SHA-256, size, pixel size, annotated and excluded regions as
-polygons, author, time, parent run) and ``STEM_marks.csv`` (x, y, diameter_nm). No mark means "nothing here" inside the
-annotated region only; outside it is unknown.
+polygons, author, time, parent run) and ``STEM_marks.csv`` (x, y, and diameter_nm or group). No mark means "nothing
+here" inside the annotated region only; outside it is unknown.
 """
 
 import json
@@ -141,7 +141,11 @@ def _read(path: Path) -> Annotation:
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise GoldDiggerError(f"{path}: is not a ground-truth file ({error!r}); remove it or make it again") from error
     marks_path = path.with_name(f"{path.stem}_marks.csv")
-    texts, lines = read_fields(marks_path, MARK_COLUMNS)
+    texts, lines = read_fields(marks_path, MARK_COLUMNS[:2])
+    if "diameter_nm" not in texts and "group" in texts:
+        texts["diameter_nm"] = [group.removesuffix("nm") for group in texts["group"]]
+    if "diameter_nm" not in texts:
+        raise GoldDiggerError(f"{marks_path}: has neither a column 'diameter_nm' nor 'group'; marks need one of them")
     x, y, diameter_nm = (parse_numbers(marks_path, name, texts[name], lines) for name in MARK_COLUMNS)
     known = {"format", "image", "sha256", "shape", "nm_per_px", "annotated", "excluded"}
     return Annotation(

@@ -142,3 +142,9 @@ def test_a_folder_without_ground_truth_says_what_belongs_there(tmp_path: Path) -
         read_annotations(tmp_path)
     with pytest.raises(GoldDiggerError, match="no such folder"):
         read_annotations(tmp_path / "nowhere")
+
+
+def test_marks_may_name_their_group_instead_of_a_diameter(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text('{"image": "m.tif", "nm_per_px": 1.0}')
+    (tmp_path / "m_marks.csv").write_text("x,y,group\n1,2,6nm\n3,4,12nm\n")
+    assert read_annotations(tmp_path)[0].diameter_nm.tolist() == [6.0, 12.0]

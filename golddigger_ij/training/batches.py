@@ -72,7 +72,8 @@ def paint(
     mask : ndarray of float32, (height, width)
         1 where a mark is painted, else 0.
     weight : ndarray of float32, (height, width)
-        1 in the background; all marks weigh the same whatever their size, and so do the rims that keep them apart.
+        1 in the background; with the balanced loss all marks weigh the same whatever their size, and so do the rims
+        that keep them apart, up to a radius at which their pixels weigh as much as the background's.
     """
     mask = np.zeros((height, width), np.float32)
     weight = np.ones((height, width), np.float32)

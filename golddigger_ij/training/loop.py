@@ -138,7 +138,7 @@ class Trainer:
         pixel = pixel_loss(recipe.pixel_loss, painted, mask, weight)
         loss = recipe.pixel_weight * pixel + recipe.adversarial_weight * adversarial
         if not torch.isfinite(loss):
-            raise GoldDiggerError("training diverged (the loss is not a number); lower --learning-rate")
+            raise GoldDiggerError("training diverged (the loss is not a number); use --set learning_rate=… with less")
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.optimiser.step()
