@@ -209,12 +209,17 @@ def test_ctrl_c_closes_imagej_and_is_no_failure(files, environment, tmp_path):
     code = "import sys; from pathlib import Path; from golddigger_ij.imagej.viewer import show_results; "
     code += "show_results(Path(sys.argv[1]), Path(sys.argv[2])); print('went on')"
     command = [sys.executable, "-c", code, *map(str, files)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    # Where the tests run in the background, their children would inherit that Ctrl-C is ignored.
+    heeded = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, **heeded) as process:
         assert process.stdout is not None
         assert "press Ctrl-C" in process.stdout.readline()
         time.sleep(1.0)
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=120)
+        try:
+            rest, _ = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert rest == "went on\n"
     assert process.returncode == 0
 
