@@ -20,6 +20,9 @@ from golddigger_ij.sizes import SizeGroup, assign_groups, parse_sizes
 SMALLEST_NM = 2.5
 """What measures less is noise: the smallest gold that is seen without enhancement is sold as 4 or 5 nm."""
 
+SURE_SCORE = 0.8
+"""Size groups are found among particles of this score and more."""
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -103,7 +106,8 @@ def detect(
         names = label_regions(candidates.x, candidates.y, regions)
         inside = names != ""
         candidates, score, names = candidates.select(inside), score[inside], names[inside]
-    labels, groups = assign_groups(diameter_of_area(candidates.area, nm_per_px), parse_sizes(config.sizes))
+    diameter = diameter_of_area(candidates.area, nm_per_px)
+    labels, groups = assign_groups(diameter, parse_sizes(config.sizes), score >= SURE_SCORE)
     particles = Particles.build(
         candidates.x,
         candidates.y,

@@ -39,7 +39,9 @@ class SizeGroup:
     high_nm: float
 
 
-def assign_groups(diameter_nm: ArrayLike, sizes: Sizes = None) -> tuple[NDArray[np.object_], list[SizeGroup]]:
+def assign_groups(
+    diameter_nm: ArrayLike, sizes: Sizes = None, sure: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.object_], list[SizeGroup]]:
     """Sort particles into size groups.
 
     Parameters
@@ -52,6 +54,9 @@ def assign_groups(diameter_nm: ArrayLike, sizes: Sizes = None) -> tuple[NDArray[
         nominal sizes in nm; the limit between neighbours is their geometric mean, and nothing below 0.6 or
         above 1.5 times a size belongs to it. The limits are not adapted to the data. Pairs are the limits
         themselves, in nm.
+    sure : ndarray of bool, shape (n,), optional
+        Groups are found among these particles, if they are at least half of all; then every particle is sorted into
+        them. So a few false particles of one size do not make a group.
 
     Returns
     -------
@@ -77,7 +82,8 @@ def assign_groups(diameter_nm: ArrayLike, sizes: Sizes = None) -> tuple[NDArray[
     ['6nm', '6nm', '12nm', 'other']
     """
     diameters = np.asarray(diameter_nm, dtype=np.float64).ravel()
-    groups = _find_groups(diameters) if sizes is None else _given_groups(sizes)
+    trusted = diameters if sure is None or 2 * np.count_nonzero(sure) < len(diameters) else diameters[sure]
+    groups = _find_groups(trusted) if sizes is None else _given_groups(sizes)
     labels = np.full(len(diameters), OTHER, dtype=object)
     for group in groups:
         labels[(diameters >= group.low_nm) & (diameters < group.high_nm)] = group.label

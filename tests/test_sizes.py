@@ -83,6 +83,14 @@ def test_debris_and_merged_pairs_make_no_group():
         assert (labels[:400] == "6nm").mean() > 0.99
 
 
+def test_a_few_uncertain_particles_make_no_group():
+    diameters, _ = micrograph(0, gold6=60)
+    everything = np.concatenate([diameters, np.linspace(3.9, 4.1, 9)])
+    sure = np.arange(len(everything)) < 60
+    assert [group.label for group in assign_groups(everything, None, sure)[1]] == ["6nm"]
+    assert [group.label for group in assign_groups(everything)[1]] == ["4nm", "6nm"]
+
+
 def test_what_fits_no_group_is_other():
     diameters, _ = micrograph(0, gold6=100)
     labels, _ = assign_groups([*diameters, 2.0, 25.0, 300.0, 0.0, -1.0, math.nan, math.inf])
