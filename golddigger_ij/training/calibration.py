@@ -47,11 +47,14 @@ def _judge(generator: nn.Module, stride: int, mark_scale: float, image: Training
     seeds = find_seeds(painted_probability(generator, image.pixels, stride))
     outlines = measure_outlines(image.pixels, seeds.x, seeds.y, np.sqrt(seeds.area / np.pi) / mark_scale)
     relative = relative_darkness(outlines.darkness, outlines.area, seeds.confidence)
-    is_gold = np.zeros(len(seeds), bool)
+    is_gold, is_hidden = np.zeros(len(seeds), bool), np.zeros(len(seeds), bool)
     if len(seeds) and len(image.x):
         distance, nearest = cKDTree(np.column_stack([seeds.x, seeds.y])).query(np.column_stack([image.x, image.y]))
-        is_gold[nearest[distance <= np.maximum(image.diameter / 2, 3.0)]] = True
-    judged = image.knows(seeds.x, seeds.y) | is_gold
+        close, known = distance <= np.maximum(image.diameter / 2, 3.0), image.knows(image.x, image.y)
+        is_gold[nearest[close & known]] = True
+        is_hidden[nearest[close & ~known]] = True
+    # A mark in an unknown place says neither that there is gold nor that there is none.
+    judged = is_gold | (image.knows(seeds.x, seeds.y) & ~is_hidden)
     return Judged(seeds.confidence[judged], relative[judged], is_gold[judged])
 
 
