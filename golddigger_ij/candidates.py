@@ -43,8 +43,6 @@ class Candidates:
     area: NDArray[np.float64]
     confidence: NDArray[np.float64]
     darkness: NDArray[np.float64]
-    roundness: NDArray[np.float64]
-    covered: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.x)
@@ -202,7 +200,7 @@ def _measure(
     for box in burned_in.boxes:
         near_x = (cx > box.x0 - 0.5 - margin) & (cx < box.x1 - 0.5 + margin)
         inside &= ~(near_x & (cy > box.y0 - 0.5 - margin) & (cy < box.y1 - 0.5 + margin))
-    every = Candidates(cx, cy, area, seeds.confidence, outlines.darkness, outlines.roundness, outlines.covered)
+    every = Candidates(cx, cy, area, seeds.confidence, outlines.darkness)
     return every.select(owned & inside)
 
 
