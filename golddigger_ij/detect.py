@@ -100,13 +100,13 @@ def detect(
     score = model.calibration.score(candidates.confidence, relative)
     diameter = diameter_of_area(candidates.area, nm_per_px)
     sure = (score >= threshold) & (diameter >= SMALLEST_NM)
-    candidates, score = candidates.select(sure), score[sure]
+    candidates, score, diameter = candidates.select(sure), score[sure], diameter[sure]
     names = None
     if regions:
         names = label_regions(candidates.x, candidates.y, regions)
         inside = names != ""
-        candidates, score, names = candidates.select(inside), score[inside], names[inside]
-    diameter = diameter_of_area(candidates.area, nm_per_px)
+        candidates, score, diameter = candidates.select(inside), score[inside], diameter[inside]
+        names = names[inside]
     labels, groups = assign_groups(diameter, parse_sizes(config.sizes), score >= SURE_SCORE)
     particles = Particles.build(
         candidates.x,

@@ -73,7 +73,6 @@ def measure_outlines(
     if not n:
         return Outlines(*(np.zeros(0) for _ in range(6)))
     radius = np.maximum(np.asarray(radius, np.float64), 1.0)
-    # A little smoothing in proportion to the smallest particle: noise on single pixels would cut the rays short.
     cx, cy, r = x.astype(np.float64), y.astype(np.float64), radius.copy()
     angle = np.arange(RAYS) * (2 * np.pi / RAYS)
     cos, sin = np.cos(angle), np.sin(angle)

@@ -7,7 +7,7 @@ a real image.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -124,7 +124,6 @@ class _Gold:
     y: NDArray[np.float64]
     diameter: NDArray[np.float64]
     nominal: NDArray[np.float64]
-    order: list[int] = field(default_factory=list)
 
 
 def micrograph(
@@ -236,7 +235,7 @@ def _add_gold(rng: np.random.Generator, density: Field, gold: _Gold, scene: Scen
             square = square / np.maximum(outline, 0.4) ** 2
             areas[i] *= float(np.mean(np.maximum(outline, 0.4) ** 2))
         # A pixel sees the mean thickness over its own area, which softens the sphere's steep rim.
-        thickness = 2 * p * np.sqrt(np.maximum(radius * radius - square, 0) + 0.0)
+        thickness = 2 * p * np.sqrt(np.maximum(radius * radius - square, 0))
         rim = np.clip(radius - np.sqrt(square) + 0.5, 0, 1)
         thickness = np.maximum(thickness, rim * p * np.sqrt(radius) * 0.7)
         if irregular:

@@ -20,6 +20,9 @@ from golddigger_ij.training.losses import pixel_loss, real_or_painted
 from golddigger_ij.training.recipes import Recipe
 from golddigger_ij.training.validation import Counts, validate
 
+FASTEST_DISCRIMINATOR = 2e-4
+"""Highest learning rate of a discriminator: pix2pix's own."""
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -76,9 +79,9 @@ class Trainer:
         if recipe.adversarial_weight > 0:
             self.discriminator = PatchDiscriminator(recipe.discriminator_width).to(device)
             self.discriminator.apply(initialise)
-            rate = min(recipe.learning_rate, 2e-4)
+            rate = min(recipe.learning_rate, FASTEST_DISCRIMINATOR)
             self.discriminator_optimiser = torch.optim.Adam(self.discriminator.parameters(), rate, (0.5, 0.999))
-        # The weights that are kept are a running mean over about the last 300 steps: less noise than the last step's.
+        # The weights that are kept are a running mean of the last steps': less noise than the very last one's.
         self.averaged = copy.deepcopy(self.generator).eval()
         self.history: list[Epoch] = []
         self.half_precision = _has_bfloat16(device) if half_precision is None else half_precision
@@ -181,7 +184,7 @@ class Trainer:
             group["lr"] = recipe.learning_rate * factor
         if self.discriminator is not None:
             for group in self.discriminator_optimiser.param_groups:
-                group["lr"] = min(recipe.learning_rate, 2e-4) * factor
+                group["lr"] = min(recipe.learning_rate, FASTEST_DISCRIMINATOR) * factor
 
     def save(self, path: Path) -> None:
         """Write everything that is needed to go on, under a temporary name first."""
