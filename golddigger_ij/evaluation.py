@@ -234,7 +234,8 @@ def read_truth_csv(path: Path) -> Truth:
             columns = {name.strip().lower(): name for name in reader.fieldnames or () if name}
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise GoldDiggerError(f"{path}: cannot be read ({error}); give a CSV file with the columns x and y") from error
+        reason = getattr(error, "strerror", None) or error
+        raise GoldDiggerError(f"{path}: cannot be read ({reason}); give a CSV file with the columns x and y") from error
     missing = [name for name in ("x", "y") if name not in columns]
     if missing:
         raise GoldDiggerError(f"{path}: has no column {' or '.join(missing)}; ground truth needs x and y in pixels")
