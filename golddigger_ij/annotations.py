@@ -2,7 +2,7 @@
 
 A folder holds for each image ``STEM.json`` (image name, SHA-256, size, pixel size, annotated and excluded regions as
 polygons, author, time, parent run) and ``STEM_marks.csv`` (x, y, and diameter_nm or group). No mark means "nothing
-here" inside the annotated region only; outside it is unknown.
+here" inside the annotated region only; outside it is unknown. A plane of a stack has files of its own, ``STEM_z003``.
 """
 
 import json
@@ -44,6 +44,12 @@ class Annotation:
         Of the image file, at the time of the annotation.
     shape : tuple of int, optional
         Height and width.
+    record : dict
+        What else the file says, such as the author, the time and the parent run.
+    group : ndarray of str, (n,), optional
+        Size groups of the marks, empty where unknown.
+    plane : int, optional
+        Plane of a stack, counted from 1.
     """
 
     image: Path
@@ -56,6 +62,13 @@ class Annotation:
     sha256: str | None = None
     shape: tuple[int, int] | None = None
     record: dict[str, Any] = field(default_factory=dict)
+    group: NDArray[np.object_] | None = None
+    plane: int | None = None
+
+    @property
+    def stem(self) -> str:
+        """First part of the names of its files."""
+        return image_stem(self.image) + ("" if self.plane is None else f"_z{self.plane:03d}")
 
     def known(self, shape: tuple[int, int], scale: float = 1.0) -> NDArray[np.bool_] | None:
         """Where no mark means no gold, as a mask of `shape`, whose pixels are 1 / `scale` of the image's.
@@ -89,8 +102,10 @@ def write_annotation(folder: Path, annotation: Annotation) -> Path:
     Path
         The JSON file.
     """
-    stem = image_stem(annotation.image)
+    stem = annotation.stem
     columns = [(name, "%.3f", getattr(annotation, name)) for name in MARK_COLUMNS]
+    if annotation.group is not None:
+        columns.append(("group", "%s", annotation.group))
     write_columns(folder / f"{stem}_marks.csv", columns)
     path = folder / f"{stem}.json"
     content = {
@@ -98,6 +113,7 @@ def write_annotation(folder: Path, annotation: Annotation) -> Path:
         "image": _portable(annotation.image, folder),
         "sha256": annotation.sha256,
         "shape": annotation.shape,
+        **({} if annotation.plane is None else {"plane": annotation.plane}),
         "nm_per_px": annotation.nm_per_px,
         "annotated": [corners.tolist() for corners in annotation.annotated],
         "excluded": [corners.tolist() for corners in annotation.excluded],
@@ -124,10 +140,22 @@ def read_annotations(folder: Path) -> list[Annotation]:
         raise GoldDiggerError(
             f"{folder}: holds no ground truth (NAME.json and NAME_marks.csv); make some with 'synthesize' or in Fiji"
         )
-    return [_read(path) for path in paths]
+    return [read_annotation(path) for path in paths]
 
 
-def _read(path: Path) -> Annotation:
+def read_annotation(path: Path) -> Annotation:
+    """Read the ground truth of one image.
+
+    Parameters
+    ----------
+    path : Path
+        Its JSON file; the marks lie beside it.
+
+    Raises
+    ------
+    GoldDiggerError
+        If a file is missing or cannot be read.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         image = Path(content["image"])
@@ -136,18 +164,20 @@ def _read(path: Path) -> Annotation:
         )
         nm_per_px, shape = float(content["nm_per_px"]), content.get("shape")
         size = None if shape is None else (int(shape[0]), int(shape[1]))
+        plane = None if content.get("plane") is None else int(content["plane"])
         if not 0 < nm_per_px < np.inf:
             raise ValueError(f"nm_per_px is {nm_per_px}")
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise GoldDiggerError(f"{path}: is not a ground-truth file ({error!r}); remove it or make it again") from error
     marks_path = path.with_name(f"{path.stem}_marks.csv")
     texts, lines = read_fields(marks_path, MARK_COLUMNS[:2])
+    group = np.array(texts["group"], object) if "group" in texts else None
     if "diameter_nm" not in texts and "group" in texts:
-        texts["diameter_nm"] = [group.removesuffix("nm") for group in texts["group"]]
+        texts["diameter_nm"] = [label.removesuffix("nm") for label in texts["group"]]
     if "diameter_nm" not in texts:
         raise GoldDiggerError(f"{marks_path}: has neither a column 'diameter_nm' nor 'group'; marks need one of them")
     x, y, diameter_nm = (parse_numbers(marks_path, name, texts[name], lines) for name in MARK_COLUMNS)
-    known = {"format", "image", "sha256", "shape", "nm_per_px", "annotated", "excluded"}
+    known = {"format", "image", "sha256", "shape", "plane", "nm_per_px", "annotated", "excluded"}
     return Annotation(
         image=path.parent.absolute() / image,
         nm_per_px=nm_per_px,
@@ -159,6 +189,8 @@ def _read(path: Path) -> Annotation:
         sha256=content.get("sha256"),
         shape=size,
         record={key: value for key, value in content.items() if key not in known},
+        group=group,
+        plane=plane,
     )
 
 

@@ -13,6 +13,23 @@ Options = TypeVar("Options", bound="DataclassInstance")
 
 VERSION = 1
 
+HELP = {
+    "model": "A bundled model, 'gold' or 'synthetic', or a model's folder.",
+    "threshold": "Least score of a particle, 0 to 1.",
+    "sizes": "'auto', nominal sizes '6,12,18' (nm), or limits '4-9,9-15'.",
+    "polarity": "Gold is 'dark' or 'light'; 'auto' finds out.",
+    "pixel_size": "Nanometres for each pixel; overrides what the image says.",
+    "tile_size": "Largest side of a tile; it changes speed and memory, not the result.",
+    "batch_size": "Tiles that go through the network together.",
+    "device": "'auto', 'cpu', 'cuda' or 'mps'.",
+    "keep_burned_in": "Look under scale bars, captions and frames too.",
+}
+"""What each option of `DetectionConfig` is, in the words of the command line and of Fiji's dialogs."""
+
+POLARITIES = ("auto", "dark", "light")
+PIXEL_SIZES_NM = (0.01, 1000.0)
+"""What a pixel size that somebody gives may be."""
+
 
 def changed(options: Options, noun: str, changes: dict[str, Any]) -> Options:
     """Change options of a frozen description.
@@ -70,9 +87,9 @@ class DetectionConfig:
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise GoldDiggerError(f"threshold {self.threshold}: a score lies between 0 and 1")
-        if self.polarity not in ("auto", "dark", "light"):
+        if self.polarity not in POLARITIES:
             raise GoldDiggerError(f"polarity {self.polarity!r}: choose 'auto', 'dark' or 'light'")
-        if self.pixel_size is not None and not 0.01 <= self.pixel_size <= 1000:
+        if self.pixel_size is not None and not PIXEL_SIZES_NM[0] <= self.pixel_size <= PIXEL_SIZES_NM[1]:
             raise GoldDiggerError(f"pixel size {self.pixel_size}: give nanometres for each pixel, such as 0.56")
         if self.tile_size < 64:
             raise GoldDiggerError(f"tile size {self.tile_size}: give 64 or more")

@@ -1,6 +1,6 @@
 """Outlines in the plane: what lies inside, how large it is, whether it crosses itself. Nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -56,9 +56,17 @@ class Outline:
     @property
     def area(self) -> float:
         """Exact area inside, for rings that may touch but not cross."""
+        return self._area(np.empty(0))
+
+    @property
+    def area_though_crossing(self) -> float:
+        """Exact area inside an odd number of rings, which may cross themselves and each other."""
+        return self._area(np.array([y for _, y in self.crossings()]))
+
+    def _area(self, crossing_heights: NDArray[np.float64]) -> float:
         edges = _lower_end_first(self.rings)
         edges = edges[edges[:, 1] < edges[:, 3]]
-        heights = np.unique(edges[:, [1, 3]])
+        heights = np.unique(np.concatenate([edges[:, 1], edges[:, 3], crossing_heights]))
         total = 0.0
         # Between two neighbouring corners' heights the width inside changes linearly: its middle gives the area.
         for low, high in pairwise(heights):
@@ -87,6 +95,10 @@ class Outline:
 
     def crossing(self) -> tuple[float, float] | None:
         """Give a place where two edges cross, or None. Edges that only touch do not cross."""
+        return next(self.crossings(), None)
+
+    def crossings(self) -> Iterator[tuple[float, float]]:
+        """Give every place where two edges cross, as x, y."""
         edges = _edges(self.rings)
         x_low, x_high = np.minimum(edges[:, 0], edges[:, 2]), np.maximum(edges[:, 0], edges[:, 2])
         order = np.argsort(x_low, kind="stable")
@@ -95,10 +107,8 @@ class Outline:
         last = np.searchsorted(x_low, x_high, "right")
         for index, edge in enumerate(edges):
             others = edges[index + 1 : last[index]]
-            crossed = _proper_crossings(edge, others)
-            if crossed.any():
-                return _meeting_point(edge, others[np.argmax(crossed)])
-        return None
+            for other in others[_proper_crossings(edge, others)]:
+                yield _meeting_point(edge, other)
 
 
 def as_ring(points: Any) -> Ring:

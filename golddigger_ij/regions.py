@@ -16,7 +16,8 @@ from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.outlines import Outline, as_ring
 from golddigger_ij.palette import with_present
 from golddigger_ij.particles import Particles
-from golddigger_ij.roi_set import bounding_box, open_rois, roi_kind
+from golddigger_ij.roi_format import bounding_box, roi_kind, tilted_axis
+from golddigger_ij.roi_set import open_rois
 
 if TYPE_CHECKING:
     from roifile import ImagejRoi
@@ -118,9 +119,9 @@ def load_regions(path: Path | str, shape: tuple[int, int]) -> list[Region]:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix in (".zip", ".roi"):
-        regions = [_outline_region(path, name, _rings_of_roi(path, name, roi), shape) for name, roi in open_rois(path)]
+        regions = [region_of_rings(name, _rings_of_roi(path, name, roi), shape, path) for name, roi in open_rois(path)]
     elif suffix == ".json":
-        regions = [_outline_region(path, name, rings, shape) for name, rings in _rings_of_json(path)]
+        regions = [region_of_rings(name, rings, shape, path) for name, rings in _rings_of_json(path)]
     elif suffix in (".png", ".tif", ".tiff"):
         regions = _mask_regions(path, shape)
     else:
@@ -197,22 +198,43 @@ def write_regions_csv(
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
-def _outline_region(path: Path, name: str, corners: Iterable[Any], shape: tuple[int, int]) -> Region:
+def region_of_rings(
+    name: str, rings: Iterable[Any], shape: tuple[int, int], source: Path | str, *, may_cross: bool = False
+) -> Region:
+    """Make a region of closed lines: a point is inside where it is inside an odd number of them.
+
+    Parameters
+    ----------
+    name : str
+    rings : iterable of (n, 2) array-like
+        Corners as x, y in pixels, a pixel's centre at whole numbers. A part outside the image is cut off.
+    shape : (height, width)
+        Size of the montage.
+    source : Path or str
+        Where it comes from, for messages.
+    may_cross : bool
+        Take lines that cross themselves, as a freehand selection often does.
+
+    Raises
+    ------
+    GoldDiggerError
+        If it has no name, is empty, crosses itself (unless it may), or lies outside the image.
+    """
     height, width = shape
-    where = f"{path}: region {name!r}"
+    where = f"{source}: region {name!r}"
     if not name.strip():
-        raise GoldDiggerError(f"{path}: a region has no name; give it one")
+        raise GoldDiggerError(f"{source}: a region has no name; give it one")
     try:
-        outline = Outline(tuple(as_ring(ring) for ring in corners))
+        outline = Outline(tuple(as_ring(ring) for ring in rings))
     except ValueError as error:
         raise GoldDiggerError(f"{where} {error}; draw it anew") from None
     crossing = outline.crossing()
-    if crossing:
+    if crossing and not may_cross:
         raise GoldDiggerError(f"{where} crosses itself near ({crossing[0]:.0f}, {crossing[1]:.0f}); draw it anew")
-    if not outline.rings or outline.area == 0:
-        raise GoldDiggerError(f"{where} is empty; draw it anew")
     inside = outline.clipped(-0.5, -0.5, width - 0.5, height - 0.5)
-    area = inside.area
+    whole, area = (part.area_though_crossing if crossing else part.area for part in (outline, inside))
+    if not outline.rings or whole == 0:
+        raise GoldDiggerError(f"{where} is empty; draw it anew")
     if area == 0:
         raise GoldDiggerError(f"{where} lies outside the image of {width} x {height} px; is it for another image?")
     x0, y0, x1, y1 = inside.box
@@ -241,15 +263,13 @@ def _rings_of_roi(path: Path, name: str, roi: "ImagejRoi") -> list[NDArray[np.fl
 
 
 def _tilted(roi: "ImagejRoi", kind: str) -> NDArray[np.float64]:
-    # ImageJ keeps the fifth parameter as a float in the bytes of the arrow and corner styles.
-    bits = struct.pack(">BBh", roi.arrow_style_or_aspect_ratio, roi.arrow_head_size, roi.rounded_rect_arc_size)
-    parameter = struct.unpack(">f", bits)[0]
-    start, end = np.array([roi.x1, roi.y1]), np.array([roi.x2, roi.y2])
+    *ends, width = tilted_axis(roi)
+    start, end = np.array(ends[:2]), np.array(ends[2:])
     length = float(np.hypot(*(end - start)))
     if kind == "ellipse":
         centre, angle = (start + end) / 2, float(np.arctan2(*(end - start)[::-1]))
-        return _ellipse(centre[0], centre[1], length / 2, length / 2 * parameter, angle)
-    across = np.array([start[1] - end[1], end[0] - start[0]]) / max(length, 1e-12) * parameter / 2
+        return _ellipse(centre[0], centre[1], length / 2, width / 2, angle)
+    across = np.array([start[1] - end[1], end[0] - start[0]]) / max(length, 1e-12) * width / 2
     return np.array([start + across, end + across, end - across, start - across])
 
 

@@ -112,7 +112,7 @@ def _write_all(
     particles, boxes = detection.particles, detection.burned_in.boxes
     labels = [group.label for group in detection.groups]
     image_hash = montage.sha256()
-    run_id = _run_id(image_hash, model, config, montage.plane, regions, crop)
+    run_id = run_identity(image_hash, model, config, montage.plane, regions, crop)
     table, rois, picture = (work / f"{stem}_{end}" for end in ("particles.csv", "RoiSet.zip", "overlay.png"))
     write_particles_csv(table, particles)
     files = [table, *write_group_csvs(work, stem, particles, labels)]
@@ -133,15 +133,28 @@ def _write_all(
     return names
 
 
-def _run_id(
+def run_identity(
     image_hash: str,
     model: Model,
     config: DetectionConfig,
-    plane: int | None,
-    regions: Sequence[Region],
-    crop: Crop | None,
+    plane: int | None = None,
+    regions: Sequence[Region] = (),
+    crop: Crop | None = None,
 ) -> str:
-    """Name a run by what decides its result, so that the same run has the same name."""
+    """Name a run by what decides its result, so that the same run has the same name.
+
+    Parameters
+    ----------
+    image_hash : str
+        As `Montage.sha256` gives it.
+    model, config, plane, regions, crop
+        With what, in which plane and where.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
     decides = {k: v for k, v in config.record().items() if k not in ("tile_size", "batch_size", "device", "model")}
     named = [(r.name, r.bounds, r.area_px) for r in regions]
     decides["crop"] = None if crop is None else vars(crop)
@@ -194,10 +207,25 @@ def _record(
     }
 
 
+def finished_files(folder: Path, stem: str, run: str) -> list[Path]:
+    """Give the files of a run, the particle table first; none where it is another run's, or where one is missing."""
+    record = _read_record(folder, stem)
+    files = [folder / name for name in _listed(folder, stem)]
+    return files if record.get("run") == run and all(path.is_file() for path in files) else []
+
+
 def _listed(folder: Path, stem: str) -> list[str]:
     """File names in the predecessor's record; only names of this stem, so that nothing else is ever removed."""
-    try:
-        names = json.loads((folder / f"{stem}_run.json").read_text(encoding="utf-8"))["files"]
-        return [str(name) for name in names if Path(str(name)).name == name and str(name).startswith(f"{stem}_")]
-    except (OSError, ValueError, KeyError, TypeError):
+    names = _read_record(folder, stem).get("files")
+    if not isinstance(names, list):
         return []
+    return [str(name) for name in names if Path(str(name)).name == name and str(name).startswith(f"{stem}_")]
+
+
+def _read_record(folder: Path, stem: str) -> dict[str, Any]:
+    """Read a run's record; empty where there is none or it is damaged."""
+    try:
+        record = json.loads((folder / f"{stem}_run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}

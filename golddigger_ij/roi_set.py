@@ -1,73 +1,38 @@
-"""Particles as a set of ImageJ ROIs, and ROIs read back."""
+"""Particles as a set of ImageJ ROIs, and ROIs read back from sets, single files and the overlays of TIFFs."""
 
-import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from golddigger_ij.atomic import replacing
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.palette import group_colours, with_present
 from golddigger_ij.particles import Particles
+from golddigger_ij.roi_format import decode_roi, decode_rows, encode_oval
+from golddigger_ij.roi_table import POINT_KIND, RoiRow, RoiTable, roi_table, table_of_rows
 
 if TYPE_CHECKING:
     from roifile import ImagejRoi
 
-_OVAL = 2
-_SUB_PIXEL_RESOLUTION = 128
-_VERSION = 228
+__all__ = [
+    "RoiTable",
+    "open_rois",
+    "read_overlay",
+    "read_readable_rois",
+    "read_roi_set",
+    "roi_table",
+    "write_roi_set",
+]
+
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip file can hold: the same table gives the same bytes on any day."""
 
-# The two headers of ImageJ's RoiDecoder, big-endian, 64 bytes each. First: "Iout", version, type, top, left, bottom,
-# right, number of coordinates, sub-pixel x, y, width, height, stroke width, shape size, stroke colour, fill colour,
-# subtype, options, three bytes of arrow and corner styles, position, offset of the second header.
-_HEADER = struct.Struct(">4s h Bx 4H H 4f h i I I h h BBh i i")
-# Second: channel, slice, frame, name offset and length, label colour, font size, group, opacity, image size, stroke
-# width, properties offset and length, counters offset.
-_HEADER2 = struct.Struct(">4x 3i 2i I h BB i f 2i i 12x")
-
-
-@dataclass(frozen=True, eq=False)
-class RoiTable:
-    """ROIs as they were read, one row each and one for each point of a multi-point ROI.
-
-    Attributes
-    ----------
-    x, y : (n,) float64
-        Centre of the bounding box in pixels, a pixel's centre at whole numbers.
-    width, height : (n,) float64
-        Size of the bounding box in pixels; 0 for points.
-    kind : (n,) object array of str
-        ``oval``, ``rectangle``, ``point``, ``polygon``, ``line`` ...: what ImageJ calls it.
-    name : (n,) object array of str
-        Name in the ROI Manager.
-    group : (n,) int64
-        ImageJ's group number; 0 for none.
-    position : (n,) int64
-        Slice of the stack, from 1; 0 for none.
-    properties : tuple of dict
-        ImageJ's ROI properties, all as text.
-    """
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    width: NDArray[np.float64]
-    height: NDArray[np.float64]
-    kind: NDArray[np.object_]
-    name: NDArray[np.object_]
-    group: NDArray[np.int64]
-    position: NDArray[np.int64]
-    properties: tuple[dict[str, str], ...]
-
-    def __len__(self) -> int:
-        return int(self.x.size)
+_BROKEN_ENTRY = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_IMAGEJ_METADATA_TAG = 50839
 
 
 def write_roi_set(path: Path | str, particles: Particles, run_id: str, groups: Sequence[str] | None = None) -> None:
@@ -110,33 +75,12 @@ def write_roi_set(path: Path | str, particles: Particles, run_id: str, groups: S
             name = f"{label}-{identity:06d}"
             # In order of key, as ImageJ itself stores them.
             properties = f"gd_group: {label}\ngd_id: {identity}\ngd_run: {run_id}\ngd_score: {score:.4f}\n"
-            data = _oval(left, top, size, name, number[label], colour[label], properties, plane)
+            data = encode_oval(left, top, size, name, number[label], colour[label], properties, plane)
             entry = zipfile.ZipInfo(f"{name}.roi", _FIXED_TIME)
             entry.external_attr = 0o644 << 16
             entry.create_system = 3
             # Level 1: at 300 bytes a ROI, more effort saves nothing.
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED, 1)
-
-
-def _oval(
-    left: float, top: float, size: float, name: str, group: int, colour: int, properties: str, position: int
-) -> bytes:
-    name_bytes, property_bytes = name.encode("utf-16-be"), properties.encode("utf-16-be")
-    # The 16-bit fields wrap beyond 65,535, as in ImageJ; readers go by the sub-pixel fields.
-    whole_left, whole_top, extent = int(left), int(top), int(np.ceil(size))
-    box = (whole_top & 0xFFFF, whole_left & 0xFFFF, whole_top + extent & 0xFFFF, whole_left + extent & 0xFFFF)
-    # fmt: off
-    header = _HEADER.pack(
-        b"Iout", _VERSION, _OVAL, *box, 0, left, top, size, size, 0, 0, colour, 0, 0, _SUB_PIXEL_RESOLUTION,
-        0, 0, 0, position, _HEADER.size,
-    )
-    after = _HEADER.size + _HEADER2.size
-    header2 = _HEADER2.pack(
-        0, 0, 0, after, len(name_bytes) // 2, 0, 0, group, 0, 0, 0.0,
-        after + len(name_bytes), len(property_bytes) // 2, 0,
-    )
-    # fmt: on
-    return header + header2 + name_bytes + property_bytes
 
 
 def read_roi_set(path: Path | str) -> RoiTable:
@@ -156,31 +100,82 @@ def read_roi_set(path: Path | str) -> RoiTable:
     Raises
     ------
     GoldDiggerError
-        If the file cannot be read or is not a ROI set.
+        If the file cannot be read or is not a ROI set, or one of its ROIs cannot be read.
     """
-    rows: list[tuple[float, float, float, float]] = []
-    kinds, names, groups, positions = [], [], [], []
-    properties: list[dict[str, str]] = []
-    for name, roi in open_rois(path):
-        boxes = _boxes(roi)
-        rows += boxes
-        kinds += [roi_kind(roi)] * len(boxes)
-        names += [name] * len(boxes)
-        groups += [roi.group] * len(boxes)
-        positions += [roi.position] * len(boxes)
-        properties += [_properties(roi.props)] * len(boxes)
-    table = np.array(rows, np.float64).reshape(-1, 4)
-    return RoiTable(
-        x=table[:, 0],
-        y=table[:, 1],
-        width=table[:, 2],
-        height=table[:, 3],
-        kind=np.array(kinds, object),
-        name=np.array(names, object),
-        group=np.array(groups, np.int64),
-        position=np.array(positions, np.int64),
-        properties=tuple(properties),
-    )
+    path = Path(path)
+    rows: list[RoiRow] = []
+    for entry, content in _entries(path):
+        try:
+            rows += decode_rows(_whole(content), _stem(entry))
+        except (ValueError, *_BROKEN_ENTRY) as error:
+            raise _not_a_roi(path, entry, error) from error
+    return table_of_rows(rows)
+
+
+def read_readable_rois(path: Path | str) -> RoiTable:
+    """Read what can be read of a ROI set, some of whose entries are damaged; otherwise as `read_roi_set`.
+
+    Returns
+    -------
+    RoiTable
+        Its `unreadable` names the other entries, without ``.roi``.
+
+    Raises
+    ------
+    GoldDiggerError
+        If the file cannot be read or is not a ROI set, or not one of its ROIs can be read.
+    """
+    path = Path(path)
+    rows: list[RoiRow] = []
+    unreadable: list[str] = []
+    for entry, content in _entries(path):
+        try:
+            rows += decode_rows(_whole(content), _stem(entry))
+        except (ValueError, *_BROKEN_ENTRY) as error:
+            unreadable.append(_stem(entry))
+            reason: tuple[str, Exception] = entry, error
+    if unreadable and not rows:
+        raise _not_a_roi(path, *reason) from reason[1]
+    return table_of_rows(rows, unreadable)
+
+
+def read_overlay(path: Path | str) -> RoiTable:
+    """Read the overlay that ImageJ saved with a TIFF, without its pixels.
+
+    Parameters
+    ----------
+    path : Path or str
+        A TIFF that ImageJ wrote.
+
+    Returns
+    -------
+    RoiTable
+        The ROIs of the overlay, and the points of the selection, if that is of points: people save their clicks so.
+        Other selections are regions, not marks. Damaged ROIs are named as `unreadable`, by their number.
+
+    Raises
+    ------
+    GoldDiggerError
+        If the file cannot be read, or holds neither an overlay nor points.
+    """
+    path = Path(path)
+    overlay, selection = _saved_rois(path)
+    rows: list[RoiRow] = []
+    unreadable: list[str] = []
+    for number, content in enumerate(overlay, 1):
+        try:
+            rows += decode_rows(content, f"{number}")
+        except ValueError:
+            unreadable.append(f"{number}")
+    for content in selection:
+        try:
+            rows += [row for row in decode_rows(content, "selection") if row.kind == POINT_KIND]
+        except ValueError:
+            unreadable.append("selection")
+    if not rows:
+        why = f"none of its {len(unreadable)} ROIs can be read" if unreadable else "holds no overlay"
+        raise GoldDiggerError(f"{path}: {why}; show the ROIs as an overlay in ImageJ and save the image as TIFF")
+    return table_of_rows(rows, unreadable)
 
 
 def open_rois(path: Path | str) -> list[tuple[str, "ImagejRoi"]]:
@@ -202,92 +197,74 @@ def open_rois(path: Path | str) -> list[tuple[str, "ImagejRoi"]]:
         If the file cannot be read or is not a ROI set.
     """
     path = Path(path)
+    rois = []
+    for entry, content in _entries(path):
+        try:
+            roi = decode_roi(_whole(content))
+        except (ValueError, *_BROKEN_ENTRY) as error:
+            raise _not_a_roi(path, entry, error) from error
+        rois.append((roi.name or _stem(entry), roi))
+    return rois
+
+
+def _entries(path: Path) -> Iterator[tuple[str, bytes | Exception]]:
+    """The content of each ROI of a file, or why it cannot be unpacked."""
     try:
         if path.suffix.lower() != ".zip":
-            return [_decode(path, path.name, path.read_bytes())]
+            yield path.name, path.read_bytes()
+            return
         with zipfile.ZipFile(path) as archive:
             # macOS puts a shadow of each file under __MACOSX when it packs a folder.
-            entries = [e for e in archive.namelist() if e.lower().endswith(".roi") and not e.startswith("__MACOSX/")]
-            if not entries and archive.namelist():
+            entries = [
+                entry
+                for entry in archive.infolist()
+                if entry.filename.lower().endswith(".roi") and not entry.filename.startswith("__MACOSX/")
+            ]
+            if not entries and archive.infolist():
                 raise GoldDiggerError(f"{path}: holds no .roi files; save the ROIs from ImageJ's ROI Manager")
-            return [_decode(path, entry, archive.read(entry)) for entry in entries]
+            for entry in entries:
+                try:
+                    yield entry.filename, archive.read(entry)
+                except _BROKEN_ENTRY as error:
+                    yield entry.filename, error
     except OSError as error:
         raise GoldDiggerError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _BROKEN_ENTRY as error:
         raise GoldDiggerError(f"{path}: is not a readable ROI set ({error}); save it anew from ImageJ") from error
 
 
-def _decode(path: Path, entry: str, data: bytes) -> tuple[str, "ImagejRoi"]:
-    from roifile import ImagejRoi
+def _stem(entry: str) -> str:
+    """The name of an entry without folders and suffix; pathlib takes as long as the rest of the reading."""
+    name = entry.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
+
+
+def _whole(content: bytes | Exception) -> bytes:
+    if isinstance(content, Exception):
+        raise content
+    return content
+
+
+def _not_a_roi(path: Path, entry: str, error: Exception) -> GoldDiggerError:
+    return GoldDiggerError(f"{path}: {entry} is not an ImageJ ROI ({error}); save it anew from ImageJ")
+
+
+def _saved_rois(path: Path) -> tuple[list[bytes], list[bytes]]:
+    """The bytes of the ROIs of a TIFF: those of the overlay and that of the selection."""
+    from tifffile import TiffFile, TiffFileError
 
     try:
-        roi = ImagejRoi.frombytes(data)
-        if roi_kind(roi) == "unknown":
-            raise ValueError(f"type {int(roi.roitype)}")
-    except (ValueError, TypeError, struct.error) as error:
-        raise GoldDiggerError(f"{path}: {entry} is not an ImageJ ROI ({error}); save it anew from ImageJ") from error
-    return roi.name or Path(entry).stem, roi
-
-
-def roi_kind(roi: "ImagejRoi") -> str:
-    """Say what ImageJ calls a ROI.
-
-    Returns
-    -------
-    str
-        ``oval``, ``rectangle``, ``rotated rectangle``, ``ellipse``, ``polygon``, ``freehand``, ``traced``,
-        ``composite``, ``point``, ``line`` (of any kind), ``text``, ``image`` or ``unknown``.
-    """
-    from roifile import ROI_SUBTYPE, ROI_TYPE
-
-    subtypes = {
-        ROI_SUBTYPE.TEXT: "text",
-        ROI_SUBTYPE.IMAGE: "image",
-        ROI_SUBTYPE.ELLIPSE: "ellipse",
-        ROI_SUBTYPE.ROTATED_RECT: "rotated rectangle",
-    }
-    if roi.subtype in subtypes:
-        return subtypes[roi.subtype]
-    if roi.composite:
-        return "composite"
-    types = {
-        ROI_TYPE.OVAL: "oval",
-        ROI_TYPE.RECT: "rectangle",
-        ROI_TYPE.POLYGON: "polygon",
-        ROI_TYPE.FREEHAND: "freehand",
-        ROI_TYPE.TRACED: "traced",
-        ROI_TYPE.POINT: "point",
-    }
-    lines = (ROI_TYPE.LINE, ROI_TYPE.FREELINE, ROI_TYPE.POLYLINE, ROI_TYPE.ANGLE)
-    return types.get(roi.roitype, "line" if roi.roitype in lines else "unknown")
-
-
-def bounding_box(roi: "ImagejRoi") -> tuple[float, float, float, float]:
-    """Give a ROI's bounding box as left, top, width, height, in ImageJ's own coordinates for its kind.
-
-    The 16-bit fields of the file wrap beyond 60,535 pixels, so the sub-pixel fields are used where there are any.
-    """
-    if roi.subpixelrect and not roi.composite:
-        return roi.xd, roi.yd, roi.widthd, roi.heightd
-    points = [np.asarray(part, np.float64) for part in roi.coordinates(multi=True)]
-    if roi.integer_coordinates is None and roi.subpixel_coordinates is None and not roi.composite:
-        return roi.left, roi.top, roi.right - roi.left, roi.bottom - roi.top
-    if not points or not points[0].size:
-        return roi.left, roi.top, 0.0, 0.0
-    low = np.min([part.min(axis=0) for part in points], axis=0)
-    high = np.max([part.max(axis=0) for part in points], axis=0)
-    return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
-
-
-def _boxes(roi: "ImagejRoi") -> list[tuple[float, float, float, float]]:
-    kind = roi_kind(roi)
-    if kind == "point":
-        return [(float(x), float(y), 0.0, 0.0) for x, y in np.asarray(roi.coordinates())]
-    left, top, width, height = bounding_box(roi)
-    shift = 0.0 if kind == "line" else 0.5
-    return [(left + width / 2 - shift, top + height / 2 - shift, width, height)]
-
-
-def _properties(text: str) -> dict[str, str]:
-    pairs = (line.partition(":") for line in text.splitlines())
-    return {key.strip(): value.strip() for key, colon, value in pairs if colon}
+        with TiffFile(path) as tiff:
+            tag = tiff.pages.first.tags.get(_IMAGEJ_METADATA_TAG)
+            content = tag.value if tag is not None else {}
+    except OSError as error:
+        raise GoldDiggerError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
+    except (ValueError, TypeError, IndexError, TiffFileError) as error:
+        raise GoldDiggerError(f"{path}: is not a TIFF that can be read ({error}); save it anew from ImageJ") from error
+    saved = content if isinstance(content, dict) else {}
+    # One is given by itself, several as a list.
+    overlay, selection = (
+        [value] if isinstance(value, bytes) else list(value)
+        for value in (saved.get(k, []) for k in ("Overlays", "ROI"))
+    )
+    return overlay, selection

@@ -5,6 +5,7 @@ logarithm, where all sizes are equally wide. All limits are physical: the magnif
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -131,6 +132,26 @@ def parse_sizes(text: str) -> Sizes:
         raise GoldDiggerError(f"sizes '{text}': give 'auto', sizes in nm such as 6,12,18, or limits such as 4-9,9-15")
     _given_groups(sizes)
     return sizes
+
+
+def size_label(text: str) -> str | None:
+    """Give a size group as tables name it, or None where a text names none.
+
+    Parameters
+    ----------
+    text : str
+        What a person typed, such as ``6 nm``, ``6`` or ``Other``.
+
+    Examples
+    --------
+    >>> size_label(" 6.0 NM"), size_label("other"), size_label("synapse")
+    ('6nm', 'other', None)
+    """
+    cleaned = text.strip().lower()
+    if cleaned == OTHER:
+        return OTHER
+    size = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:nm)?", cleaned)
+    return f"{float(size[1]):g}nm" if size and float(size[1]) > 0 else None
 
 
 def _given_groups(sizes: Sequence[float] | Sequence[tuple[float, float]]) -> list[SizeGroup]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from golddigger_ij.annotations import Annotation, disc, read_annotations, write_annotation
+from golddigger_ij.annotations import Annotation, disc, read_annotation, read_annotations, write_annotation
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.montage import open_montage
 from golddigger_ij.training.marked_images import prepare_image
@@ -148,3 +148,41 @@ def test_marks_may_name_their_group_instead_of_a_diameter(tmp_path: Path) -> Non
     (tmp_path / "m.json").write_text('{"image": "m.tif", "nm_per_px": 1.0}')
     (tmp_path / "m_marks.csv").write_text("x,y,group\n1,2,6nm\n3,4,12nm\n")
     assert read_annotations(tmp_path)[0].diameter_nm.tolist() == [6.0, 12.0]
+
+
+def test_groups_of_marks_come_back(tmp_path: Path) -> None:
+    groups = np.array(["6nm", ""], object)
+    write_annotation(tmp_path, _annotation(Path("a.tif"), group=groups))
+    assert (tmp_path / "a_marks.csv").read_text().splitlines()[:2] == [
+        "x,y,diameter_nm,group",
+        "10.250,20.500,6.000,6nm",
+    ]
+    (read,) = read_annotations(tmp_path)
+    assert read.group is not None
+    assert read.group.tolist() == ["6nm", ""]
+
+
+def test_marks_without_groups_are_written_and_read_as_ever(tmp_path: Path) -> None:
+    write_annotation(tmp_path, _annotation(Path("a.tif")))
+    assert (tmp_path / "a_marks.csv").read_text().splitlines()[0] == "x,y,diameter_nm"
+    assert read_annotations(tmp_path)[0].group is None
+
+
+def test_each_plane_of_a_stack_has_its_own_ground_truth(tmp_path: Path) -> None:
+    stack = tmp_path / "stack.tif"
+    tifffile.imwrite(stack, np.random.default_rng(0).integers(90, 160, (3, 64, 72), np.uint8), photometric="minisblack")
+    for plane in (1, 3):
+        write_annotation(tmp_path, _annotation(Path("stack.tif"), plane=plane, x=np.array([10.0, 40.0 + plane])))
+    first, third = read_annotations(tmp_path)
+    assert (first.stem, third.stem) == ("stack_z001", "stack_z003")
+    assert (first.plane, third.plane) == (1, 3)
+    pixels = [prepare_image(annotation, 1.1).pixels for annotation in (first, third)]
+    assert not np.array_equal(*pixels)
+
+
+def test_one_annotation_is_read_by_its_path(tmp_path: Path) -> None:
+    path = write_annotation(tmp_path, _annotation(Path("a.tif")))
+    assert read_annotation(path).x.tolist() == [10.25, 40.0]
+    (tmp_path / "a_marks.csv").unlink()
+    with pytest.raises(GoldDiggerError, match=r"a_marks\.csv"):
+        read_annotation(path)

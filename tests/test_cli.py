@@ -239,7 +239,7 @@ def test_where_every_image_fails_no_results_are_promised(run: Run, tmp_path: Pat
 def test_a_bug_in_one_image_does_not_stop_the_night(
     small: NDArray[np.uint8], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from golddigger_ij import montage
+    from golddigger_ij import batch, montage
 
     first, second = save(tmp_path / "a.tif", small), save(tmp_path / "b.tif", small)
     opened = montage.open_montage
@@ -249,7 +249,7 @@ def test_a_bug_in_one_image_does_not_stop_the_night(
             raise ZeroDivisionError("a bug")
         return opened(source, **more)
 
-    monkeypatch.setattr(montage, "open_montage", fails)
+    monkeypatch.setattr(batch, "open_montage", fails)
     ended = run("detect", first, second, "-o", tmp_path / "out")
     assert ended.status == 1
     assert "please report it" in ended.err

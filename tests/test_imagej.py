@@ -1,10 +1,12 @@
+"""ImageJ's window as the command line opens it: `golddigger-ij imagej`, and the end of `golddigger-ij demo`."""
+
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,25 +14,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 
 from golddigger_ij.cli import demo
 from golddigger_ij.errors import GoldDiggerError
-from golddigger_ij.imagej import jvm
+from golddigger_ij.imagej import jar_cache, jvm
+from golddigger_ij.imagej import java as machine
 from golddigger_ij.palette import group_colours
 from golddigger_ij.particles import Particles
-from golddigger_ij.roi_set import write_roi_set
+from golddigger_ij.runs import load_run
 
-POM = "https://repo.maven.apache.org/maven2/net/imagej/ij/1.54p/ij-1.54p.pom"
-
-# Looks at the open window from inside the process of `show_results`, as a plugin would, while that waits.
+# Looks at the open window from inside the process, as a plugin would, while the command waits.
 LOOK_AND_CLOSE = """
 import json, sys, time
 from pathlib import Path
-from golddigger_ij.imagej import viewer
-from golddigger_ij.imagej.viewer import show_results
+from golddigger_ij.cli import main
+from golddigger_ij.imagej import window
 
-image, roi_set, told = (Path(argument) for argument in sys.argv[1:4])
+told = Path(sys.argv.pop())
 
 def look():
     from jpype import JClass
@@ -46,188 +46,179 @@ def look():
             "properties": {key: str(roi.getProperty(key)) for key in ("gd_id", "gd_score", "gd_group", "gd_run")},
         })
     oval = JClass("ij.gui.OvalRoi")(1, 1, 5, 5)
-    group_colours = []
+    groups = {}
     for group in (1, 2):
         oval.setGroup(group)
         colour = oval.getStrokeColor()
-        group_colours.append([int(colour.getRed()), int(colour.getGreen()), int(colour.getBlue())])
+        groups[str(JClass("ij.gui.Roi").getGroupName(group))] = [colour.getRed(), colour.getGreen(), colour.getBlue()]
+    menu = JClass("ij.Menus").getImageJMenu("Plugins")
+    menus = [menu.getItem(i) for i in range(menu.getItemCount()) if str(menu.getItem(i).getLabel()) == "Gold Digger"]
     time.sleep(1.0)
     robot, size = JClass("java.awt.Robot")(), JClass("java.awt.Toolkit").getDefaultToolkit().getScreenSize()
     screen = robot.createScreenCapture(JClass("java.awt.Rectangle")(size))
     JClass("javax.imageio.ImageIO").write(screen, "png", JClass("java.io.File")(str(told.with_suffix(".png"))))
     canvas = picture.getCanvas()
     said = {
-        "rois": rows, "group_colours": group_colours, "unit": str(picture.getCalibration().getUnit()),
-        "nm_per_px": float(picture.getCalibration().pixelWidth), "changes": bool(picture.changes),
+        "rois": rows, "groups": groups, "changes": bool(picture.changes),
         "shown": [canvas.getSrcRect().width, canvas.getSrcRect().height],
+        "menus": [[str(one.getItem(i).getLabel()) for i in range(one.getItemCount())] for one in menus],
+        "megabytes": int(JClass("java.lang.Runtime").getRuntime().maxMemory() >> 20),
     }
     told.write_text(json.dumps(said), encoding="utf-8")
     JClass("ij.IJ").getInstance().quit()
 
-wait = viewer._wait_until_closed
-viewer._wait_until_closed = lambda: (look(), wait())
-show_results(image, roi_set)
-print("closed")
+wait = window.wait_until_closed
+window.wait_until_closed = lambda: (look(), wait())
+main()
 """
 
+# Draws into the image and presses Ctrl-C, as soon as the command waits.
+DRAW_AND_STOP = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from golddigger_ij.imagej import window
 
-@pytest.fixture(scope="module")
-def java() -> jvm.Java:
-    try:
-        return jvm.find_java()
-    except GoldDiggerError as error:
-        pytest.skip(str(error))
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
+def draw():
+    from jpype import JClass
+    while (picture := JClass("ij.WindowManager").getCurrentImage()) is None:
+        time.sleep(0.1)
+    picture.getProcessor().invert()
+    picture.changes = True
+    os.kill(os.getpid(), signal.SIGINT)
 
-@pytest.fixture(scope="module")
-def imagej_within_reach() -> None:
-    # What fetches ImageJ uses the same library, and so the same proxies and certificates.
-    import requests
+def wait(*within):
+    if not within:
+        threading.Thread(target=draw).start()
+    return wait_until_closed(*within)
 
-    try:
-        requests.head(POM, timeout=20).raise_for_status()
-    except requests.RequestException as error:
-        pytest.skip(f"Maven Central is out of reach ({type(error).__name__})")
-
-
-@pytest.fixture(scope="module")
-def display(java) -> Iterator[str]:
-    """A display of the tests' own."""
-    if sys.platform == "linux" and not list(java.home.rglob("libawt_xawt.so")):
-        pytest.skip(f"the Java in {java.home} is a headless one")
-    if shutil.which("Xvfb") is None:
-        pytest.skip("Xvfb is not installed")
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x960x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        number = pipe.readline().strip()
-    if not number:
-        server.wait()
-        pytest.skip("Xvfb does not start")
-    yield f":{number}"
-    server.terminate()
-    server.wait()
+wait_until_closed, window.wait_until_closed = window.wait_until_closed, wait
+window.show([Path(sys.argv[1])])
+print("went on")
+"""
 
 
 @pytest.fixture(scope="module")
 def environment(display, java, imagej_within_reach, tmp_path_factory) -> dict[str, str]:
     """ImageJ keeps its preferences in the home folder, and must not touch the user's."""
     home = tmp_path_factory.mktemp("home")
-    options = f"-Duser.home={home} -Xmx512m -XX:TieredStopAtLevel=1"
-    return {**os.environ, "DISPLAY": display, "JAVA_TOOL_OPTIONS": options}
+    options = f"-Duser.home={home} -Djava.util.prefs.userRoot={home} -XX:TieredStopAtLevel=1"
+    return {
+        **os.environ,
+        "DISPLAY": display,
+        "JAVA_TOOL_OPTIONS": options,
+        "GOLDDIGGER_IJ_HOME": str(home / "golddigger"),
+    }
 
 
-def made_particles() -> Particles:
-    """Three on the image, and one further right than ImageJ's 16-bit fields reach."""
-    return Particles.build(
-        np.array([60.0, 300.25, 150.75, 70_000.25]),
-        np.array([40.0, 100.5, 220.0, 230.0]),
-        area_px=np.array([900.0, 1600.0, 901.5, 400.0]),
-        nm_per_px=0.5,
-        score=np.array([0.9, 0.8, 0.75, 0.6]),
-        group=np.array(["6nm", "12nm", "6nm", "12nm"], object),
-    )
+@pytest.fixture(scope="module")
+def made(section_file, model, tmp_path_factory) -> tuple[Path, Path]:
+    """An image with letters in its name that are not everywhere the same, and the record of a run on it."""
+    from golddigger_ij.cli.detect import detect_one
+    from golddigger_ij.config import DetectionConfig
 
-
-def write_files(folder: Path) -> tuple[Path, Path]:
-    image, roi_set = folder / "a b µ.tif", folder / "a b µ_RoiSet.zip"
-    pixels = np.random.default_rng(0).normal(3000, 200, (300, 400)).astype(np.uint16)
-    tifffile.imwrite(image, pixels, imagej=True, resolution=(2.0, 2.0), metadata={"unit": "nm"})
-    write_roi_set(roi_set, made_particles(), "run 7", groups=["6nm", "12nm"])
-    return image, roi_set
+    image = tmp_path_factory.mktemp("made") / "a [b] µ.tif"
+    shutil.copy(section_file, image)
+    files = detect_one(image, image.parent, model, DetectionConfig(), progress_kind="none")
+    return image, next(path for path in files if path.name.endswith("_run.json"))
 
 
 @pytest.fixture
-def files(tmp_path) -> tuple[Path, Path]:
-    return write_files(tmp_path)
+def files(made, tmp_path) -> tuple[Path, Path]:
+    """Copies, to be spoilt."""
+    image, record = made
+    shutil.copytree(image.parent, tmp_path / "copy")
+    return tmp_path / "copy" / image.name, tmp_path / "copy" / record.name
 
 
 @dataclass
 class Shown:
-    """What ImageJ itself said about its window, and what the display looked like."""
+    """What ImageJ itself said about its window, what the display looked like, and what should be there."""
 
     said: dict[str, Any]
     screen: Path
     printed: str
+    particles: Particles
+    run: str
 
 
 @pytest.fixture(scope="module")
-def shown(environment, tmp_path_factory) -> Shown:
-    folder = tmp_path_factory.mktemp("shown")
-    told = folder / "told.json"
-    command = [sys.executable, "-c", LOOK_AND_CLOSE, *map(str, write_files(folder)), str(told)]
+def shown(environment, made, tmp_path_factory) -> Shown:
+    image, record = made
+    told = tmp_path_factory.mktemp("shown") / "told.json"
+    command = [sys.executable, "-c", LOOK_AND_CLOSE, "imagej", str(image), str(record), "--heap", "600m", str(told)]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stderr
-    return Shown(json.loads(told.read_text(encoding="utf-8")), told.with_suffix(".png"), ran.stdout)
+    return Shown(
+        json.loads(told.read_text(encoding="utf-8")),
+        told.with_suffix(".png"),
+        ran.stdout,
+        load_run(record).particles,
+        load_run(record).id,
+    )
 
 
-def test_imagej_shows_every_particle_as_it_was_written(shown):
-    particles, colours = made_particles(), group_colours(["6nm", "12nm"])
-    assert len(shown.said["rois"]) == len(particles)
-    for i, roi in enumerate(shown.said["rois"]):
+def test_imagej_shows_every_particle_as_it_was_found(shown):
+    particles = shown.particles
+    colours = group_colours(sorted(set(particles.group), key=lambda label: float(label.removesuffix("nm"))))
+    assert len(shown.said["rois"]) == len(particles) > 10
+    by_id = {roi["properties"]["gd_id"]: roi for roi in shown.said["rois"]}
+    for i in range(len(particles)):
         group, identity = particles.group[i], int(particles.id[i])
+        roi = by_id[str(identity)]
         assert roi["kind"] == "Oval"
         assert roi["name"] == f"{group}-{identity:06d}"
-        assert roi["group"] == {"6nm": 1, "12nm": 2}[group]
-        assert tuple(roi["colour"]) == tuple(colours[group])
-        # The file holds 32-bit floats: 0.01 px is what is left of them at 70,000.
+        assert tuple(roi["colour"]) == tuple(colours[group]) == tuple(shown.said["groups"][group])
         assert roi["centre"] == pytest.approx([particles.x[i] + 0.5, particles.y[i] + 0.5], abs=0.01)
         assert roi["width"] == pytest.approx(2 * np.sqrt(particles.area[i] / np.pi), abs=1e-3)
-        score = f"{particles.score[i]:.4f}"
-        assert roi["properties"] == {"gd_id": str(identity), "gd_score": score, "gd_group": group, "gd_run": "run 7"}
+        assert roi["properties"]["gd_group"] == group
+        assert roi["properties"]["gd_run"] == shown.run
+        assert float(roi["properties"]["gd_score"]) == pytest.approx(particles.score[i], abs=1e-4)
 
 
-def test_a_particle_put_into_a_group_takes_its_colour(shown):
-    colours = group_colours(["6nm", "12nm"])
-    assert [tuple(colour) for colour in shown.said["group_colours"]] == [tuple(colours[g]) for g in ("6nm", "12nm")]
+def test_the_window_has_the_menu_of_commands(shown):
+    (menu,) = shown.said["menus"]
+    assert "Detect Gold Particles..." in menu
+    assert "Open Gold Results..." in menu
+
+
+def test_java_gets_the_memory_that_was_asked_for(shown):
+    assert 500 <= shown.said["megabytes"] <= 620
 
 
 def test_the_user_is_told_what_is_shown_and_how_to_end(shown):
     # ImageJ complains on the same stream, once for each ROI, if its table of group colours is missing.
-    first, *rest = shown.printed.splitlines()
-    assert first.startswith("ImageJ 1.54p shows a b µ.tif with 4 particles.")
-    assert "Close ImageJ's main window, or press Ctrl-C" in first
-    assert rest == ["closed"]
+    (line,) = shown.printed.splitlines()
+    assert line.startswith(f"ImageJ 1.54p shows a [b] µ.tif with {len(shown.particles)} particles.")
+    assert "Close ImageJ's main window, or press Ctrl-C" in line
 
 
 def test_the_window_shows_the_whole_image_with_its_groups_in_their_colours(shown):
     from PIL import Image
 
-    assert shown.said["shown"] == [400, 300]
-    assert (shown.said["unit"], shown.said["nm_per_px"]) == ("nm", 0.5)
+    assert shown.said["shown"] == [560, 420]
     assert not shown.said["changes"]
     screen = np.asarray(Image.open(shown.screen).convert("RGB")).astype(int)
-    for colour in group_colours(["6nm", "12nm"]).values():
+    for colour in shown.said["groups"].values():
         assert np.count_nonzero(np.abs(screen - colour).max(axis=2) < 40) > 30
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
-def test_ctrl_c_closes_imagej_and_is_no_failure(files, environment, tmp_path):
-    code = "import sys; from pathlib import Path; from golddigger_ij.imagej.viewer import show_results; "
-    code += "show_results(Path(sys.argv[1]), Path(sys.argv[2])); print('went on')"
-    command = [sys.executable, "-c", code, *map(str, files)]
-    # Where the tests run in the background, their children would inherit that Ctrl-C is ignored.
-    heeded = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, **heeded) as process:
-        assert process.stdout is not None
-        assert "press Ctrl-C" in process.stdout.readline()
-        time.sleep(1.0)
-        process.send_signal(signal.SIGINT)
-        try:
-            rest, _ = process.communicate(timeout=120)
-        finally:
-            process.kill()
-    assert rest == "went on\n"
-    assert process.returncode == 0
+def test_ctrl_c_closes_imagej_without_a_question_and_is_no_failure(files, environment):
+    command = [sys.executable, "-c", DRAW_AND_STOP, str(files[0])]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    first, second = ran.stdout.splitlines()
+    assert "shows a [b] µ.tif." in first
+    assert second == "went on"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 def test_a_request_to_end_ends_the_process_without_a_crash(environment):
-    code = "import time; from golddigger_ij.imagej.jvm import start_jvm; start_jvm(); print('up', flush=True); "
+    code = "import time; from golddigger_ij.imagej.jvm import start_imagej; start_imagej(); print('up', flush=True); "
     code += "time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -239,19 +230,43 @@ def test_a_request_to_end_ends_the_process_without_a_crash(environment):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "says"),
-    [(0, "ImageJ cannot open this image"), (1, "is not a readable ROI set")],
+    [(0, "ImageJ cannot open this image"), (1, "is not a run's record")],
 )
 def test_a_file_that_imagej_cannot_read_is_named(files, broken, says, environment):
     files[broken].write_bytes(b"not what it says")
-    code = "import sys; from pathlib import Path; from golddigger_ij.imagej.viewer import show_results; "
-    code += "show_results(Path(sys.argv[1]), Path(sys.argv[2]))"
-    command = [sys.executable, "-c", code, *map(str, files)]
+    code = "from golddigger_ij.cli import main; main()"
+    command = [sys.executable, "-c", code, "imagej", *map(str, files)]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 1
     last = ran.stderr.strip().splitlines()[-1]
-    assert "GoldDiggerError" in last
+    assert last.startswith("golddigger-ij: ")
     assert files[broken].name in last
     assert says in last
+
+
+def test_a_file_that_is_not_there_is_an_error_of_the_command_line(tmp_path):
+    code = "from golddigger_ij.cli import main; main()"
+    command = [sys.executable, "-c", code, "imagej", str(tmp_path / "gone.tif")]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 2
+    assert "gone.tif: there is no such file" in ran.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a display is not a variable")
+def test_without_a_display_the_window_is_refused_with_the_remedy():
+    code = "from golddigger_ij.cli import main; main()"
+    without = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    command = [sys.executable, "-c", code, "imagej"]
+    ran = subprocess.run(command, env=without, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("golddigger-ij: there is no display (DISPLAY is not set); run this on a desktop")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_on_a_mac_the_window_is_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(GoldDiggerError, match=r"golddigger-ij install --fiji PATH', and start Fiji itself"):
+        jvm.require_display()
 
 
 def test_without_java_the_demo_says_how_to_get_it_and_goes_on(files, monkeypatch, capsys, tmp_path):
@@ -319,16 +334,49 @@ def test_an_old_java_is_named_with_its_version(monkeypatch, tmp_path):
     fake_java(tmp_path, "1.8")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(GoldDiggerError, match=r"Java 8, and 11 or later is needed"):
-        jvm.find_java()
+        machine.find_java()
 
 
 def test_a_java_home_without_java_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))
     with pytest.raises(GoldDiggerError, match=r"JAVA_HOME is .*gone"):
-        jvm.find_java()
+        machine.find_java()
 
 
 @pytest.mark.parametrize("heap", ["", "6", "0g", "6 g", "lots", "-Xmx6g"])
 def test_a_heap_without_a_number_and_a_unit_is_refused(heap):
     with pytest.raises(GoldDiggerError, match="such as 800m or 6g"):
-        jvm.start_jvm(heap)
+        jvm.start_imagej(heap=heap)
+
+
+@pytest.fixture
+def empty_cache(tmp_path) -> Iterator[Path]:
+    import scyjava.config
+
+    before = scyjava.config.get_cache_dir()
+    scyjava.config.set_cache_dir(tmp_path / "cache")
+    yield tmp_path / "cache" / "golddigger-ij"
+    scyjava.config.set_cache_dir(before)
+
+
+def test_libraries_are_fetched_once_and_then_are_there_whole(empty_cache, imagej_within_reach):
+    coordinates = ["net.imagej:ij:1.54p", "org.scijava:parsington:3.1.0"]
+    assert not jar_cache.is_cached(coordinates)
+    jars = jar_cache.cached_jars(coordinates)
+    assert [jar.name for jar in jars] == ["ij-1.54p.jar", "parsington-3.1.0.jar"]
+    assert all(zipfile.is_zipfile(jar) for jar in jars)
+    assert jar_cache.is_cached(coordinates)
+    assert not jar_cache.is_cached(coordinates[:1])
+    # A start that only reads cannot disturb another.
+    before = [jar.stat() for jar in jars]
+    assert jar_cache.cached_jars(coordinates) == jars
+    assert [jar.stat() for jar in jars] == before
+    assert [path.name for path in empty_cache.iterdir()] == [jars[0].parent.name]
+
+
+def test_a_download_that_fails_leaves_nothing_that_would_be_taken_for_whole(empty_cache, imagej_within_reach):
+    coordinates = ["net.imagej:ij:1.54p", "net.imagej:there-is-no-such-library:1.0"]
+    with pytest.raises(GoldDiggerError, match="cannot be had from Maven Central"):
+        jar_cache.cached_jars(coordinates)
+    assert not jar_cache.is_cached(coordinates)
+    assert list(empty_cache.iterdir()) == []

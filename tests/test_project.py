@@ -19,8 +19,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LAYERS = """
 cli
 imagej
+install
+jars fiji_folders
 batch
 results
+proofreading
+runs position_tables
 detect
 training
 detectors candidates
@@ -36,7 +40,7 @@ synthetic synthetic_scenes synthetic_texture
 overlay
 crops
 regions outlines
-roi_set
+roi_set roi_format roi_table
 particles csv_columns
 palette
 contrast

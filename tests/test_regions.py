@@ -16,7 +16,7 @@ from skimage.measure import points_in_poly
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.outlines import Outline
 from golddigger_ij.particles import Particles
-from golddigger_ij.regions import Region, label_regions, load_regions, write_regions_csv
+from golddigger_ij.regions import Region, label_regions, load_regions, region_of_rings, write_regions_csv
 
 SHAPE = (100, 120)
 SQUARE = [[10, 10], [30, 10], [30, 30], [10, 30]]
@@ -229,3 +229,19 @@ def test_counts_area_and_density_are_written_for_each_region(tmp_path: Path) -> 
         '"a, left",0.010000,2,1,0,3,300.0000\n'
         "b,0.010000,0,0,0,0,0.0000\n"
     )
+
+
+def test_a_selection_may_cross_itself_where_it_is_said_so() -> None:
+    bow_tie = [np.array([[10.0, 10], [30, 10], [10, 30], [30, 30]])]
+    with pytest.raises(GoldDiggerError, match=r"crosses itself near \(20, 20\)"):
+        region_of_rings("tie", bow_tie, (100, 100), "file")
+    region = region_of_rings("tie", bow_tie, (100, 100), "file", may_cross=True)
+    assert region.area_px == pytest.approx(200)
+    assert region.contains([20, 20, 15, 25], [12, 28, 20, 20]).tolist() == [True, True, False, False]
+    over_the_edge = region_of_rings("tie", [ring - [20, 0] for ring in bow_tie], (100, 100), "file", may_cross=True)
+    assert over_the_edge.area_px == pytest.approx(100 + 2 * (5 - 0.125))
+
+
+def test_two_rings_that_overlap_hold_what_is_in_one_of_them() -> None:
+    squares = [np.array([[0.0, 0], [20, 0], [20, 20], [0, 20]]) + shift for shift in (0, 10)]
+    assert region_of_rings("s", squares, (100, 100), "file", may_cross=True).area_px == pytest.approx(2 * 400 - 2 * 100)

@@ -1,20 +1,22 @@
 """Particles as ImageJ ROIs and back."""
 
+import math
+import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from roifile import ROI_TYPE, ImagejRoi, roiread, roiwrite
+from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi, roiread, roiwrite
 
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.palette import group_colours
 from golddigger_ij.particles import Particles
-from golddigger_ij.roi_set import read_roi_set, write_roi_set
-
-SHARED = Path(__file__).parents[2] / "shared" / "data" / "ffril"
+from golddigger_ij.roi_set import read_overlay, read_readable_rois, read_roi_set, roi_table, write_roi_set
 
 
 def _table() -> Particles:
@@ -139,10 +141,196 @@ def test_a_run_id_with_a_line_break_is_refused(tmp_path: Path) -> None:
         write_roi_set(tmp_path / "a.zip", _table(), "a\nb")
 
 
+def _tilted(subtype: ROI_SUBTYPE, axis: tuple[float, float, float, float], parameter: float) -> bytes:
+    """A rotated rectangle or an ellipse as ImageJ writes it; outlines are left to ImageJ."""
+    low, high, arc = struct.unpack(">BBh", struct.pack(">f", parameter))
+    corners = np.array([[0, 0], [1, 0], [1, 1]], np.float32)
+    roi = ImagejRoi.frompoints(corners)
+    roi.roitype, roi.subtype = ROI_TYPE.FREEHAND, subtype
+    roi.x1, roi.y1, roi.x2, roi.y2 = axis
+    roi.arrow_style_or_aspect_ratio, roi.arrow_head_size, roi.rounded_rect_arc_size = low, high, arc
+    return roi.tobytes()
+
+
+@pytest.mark.parametrize(("subtype", "parameter"), [(ROI_SUBTYPE.ROTATED_RECT, 6.0), (ROI_SUBTYPE.ELLIPSE, 0.6)])
+@pytest.mark.parametrize("roitype", [ROI_TYPE.FREEHAND, ROI_TYPE.POLYGON])
+def test_what_is_tilted_has_the_size_of_its_own_axes(
+    tmp_path: Path, subtype: ROI_SUBTYPE, parameter: float, roitype: ROI_TYPE
+) -> None:
+    # The axis from (100, 200) to (106, 208) is 10 px long; ImageJ saves such a ROI as a polygon the second time.
+    data = bytearray(_tilted(subtype, (100, 200, 106, 208), parameter))
+    data[6] = int(roitype)
+    (tmp_path / "a.roi").write_bytes(bytes(data))
+    table = read_roi_set(tmp_path / "a.roi")
+    assert (table.x[0], table.y[0]) == pytest.approx((102.5, 203.5))
+    assert (table.width[0], table.height[0]) == pytest.approx((10, 6))
+
+
+def test_ovals_are_read_as_roifile_reads_them(tmp_path: Path) -> None:
+    write_roi_set(tmp_path / "a.zip", _table(), "run-1")
+    table, rois = read_roi_set(tmp_path / "a.zip"), roiread(tmp_path / "a.zip")
+    assert isinstance(rois, list)
+    assert table.name.tolist() == [roi.name for roi in rois]
+    assert table.group.tolist() == [roi.group for roi in rois]
+    assert table.x.tolist() == [roi.xd + roi.widthd / 2 - 0.5 for roi in rois]
+    assert ["".join(f"{key}: {text}\n" for key, text in row.items()) for row in table.properties] == [
+        roi.props for roi in rois
+    ]
+
+
+def test_an_oval_without_sub_pixel_fields_is_read(tmp_path: Path) -> None:
+    roi = ImagejRoi(roitype=ROI_TYPE.OVAL, left=10, top=20, right=16, bottom=26, version=217, name="old")
+    roiwrite(tmp_path / "a.zip", roi, mode="w")
+    table = read_roi_set(tmp_path / "a.zip")
+    assert (table.x[0], table.y[0], table.width[0], table.name[0]) == (12.5, 22.5, 6, "old")
+
+
+def test_live_rois_make_the_same_table_as_those_of_a_file(tmp_path: Path) -> None:
+    write_roi_set(tmp_path / "a.zip", _table(), "run-1")
+    read, rois = read_roi_set(tmp_path / "a.zip"), roiread(tmp_path / "a.zip")
+    assert isinstance(rois, list)
+    columns: dict[str, Any] = {
+        "left": [roi.xd for roi in rois],
+        "top": [roi.yd for roi in rois],
+        "width": [roi.widthd for roi in rois],
+        "height": [roi.heightd for roi in rois],
+        "kind": ["oval"] * 3,
+        "name": [roi.name for roi in rois],
+        "group": [roi.group for roi in rois],
+        **{key: [row[key] for row in read.properties] for key in ("gd_id", "gd_group", "gd_run", "gd_score")},
+    }
+    live = roi_table(columns)
+    for name in ("x", "y", "width", "height", "kind", "name", "group", "position"):
+        assert np.array_equal(getattr(live, name), getattr(read, name)), name
+    assert live.properties == read.properties
+
+
+@pytest.mark.parametrize(
+    ("kind", "x"), [("point", 10.0), ("line", 10.0), ("oval", 9.5), ("freehand", 9.5), ("composite", 9.5)]
+)
+def test_live_areas_are_shifted_by_half_a_pixel(kind: str, x: float) -> None:
+    table = roi_table({"left": [10.0], "top": [20.0], "width": [0.0], "height": [0.0], "kind": [kind]})
+    assert (table.x[0], table.y[0]) == (x, x + 10)
+    assert (table.name[0], table.group[0], table.position[0], table.properties) == ("", 0, 0, ({},))
+
+
+def test_live_columns_that_do_not_fit_are_refused() -> None:
+    columns: dict[str, Any] = {"left": [1.0], "top": [1.0], "width": [1.0], "height": [1.0], "kind": ["oval"]}
+    with pytest.raises(ValueError, match="'gd_id' has 2 entries for 1 ROIs"):
+        roi_table({**columns, "gd_id": ["1", "2"]})
+    with pytest.raises(ValueError, match="lack 'kind'"):
+        roi_table({name: values for name, values in columns.items() if name != "kind"})
+    with pytest.raises(GoldDiggerError, match="ROI 'lost' has no finite position"):
+        roi_table({**columns, "top": [math.nan], "name": ["lost"]})
+    assert len(roi_table({name: [] for name in columns})) == 0
+
+
+def _damage(path: Path, *names: str) -> Path:
+    """Write a set whose entries of these names hold something else."""
+    write_roi_set(path, _table(), "run-1")
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data[:40] if name in names else data)
+    return path
+
+
+def test_what_can_be_read_of_a_damaged_set_is_read_and_the_rest_named(tmp_path: Path) -> None:
+    path = _damage(tmp_path / "a.zip", "12nm-000002.roi")
+    with pytest.raises(GoldDiggerError, match=r"12nm-000002\.roi"):
+        read_roi_set(path)
+    table = read_readable_rois(path)
+    assert table.name.tolist() == ["6nm-000001", "other-000003"]
+    assert table.unreadable == ("12nm-000002",)
+
+
+def test_a_set_with_an_entry_whose_bytes_have_changed_is_read_without_it(tmp_path: Path) -> None:
+    write_roi_set(tmp_path / "a.zip", _table(), "run-1")
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[60] ^= 0xFF
+    (tmp_path / "a.zip").write_bytes(bytes(data))
+    with pytest.raises(GoldDiggerError, match="6nm-000001"):
+        read_roi_set(tmp_path / "a.zip")
+    assert read_readable_rois(tmp_path / "a.zip").unreadable == ("6nm-000001",)
+
+
+def test_a_set_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
+    names = ("6nm-000001.roi", "12nm-000002.roi", "other-000003.roi")
+    with pytest.raises(GoldDiggerError, match="is not an ImageJ ROI"):
+        read_readable_rois(_damage(tmp_path / "a.zip", *names))
+
+
+def _tiff(path: Path, **metadata: object) -> Path:
+    tifffile.imwrite(path, np.zeros((300, 400), np.uint8), imagej=True, metadata=metadata)
+    return path
+
+
+def test_the_overlay_of_a_tiff_is_read_without_its_pixels(tmp_path: Path) -> None:
+    write_roi_set(tmp_path / "a.zip", _table(), "run-1")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        overlay = [archive.read(name) for name in archive.namelist()]
+    path = _tiff(tmp_path / "a.tif", Overlays=overlay)
+    path.write_bytes(path.read_bytes()[:-100_000])
+    table = read_overlay(path)
+    same = read_roi_set(tmp_path / "a.zip")
+    assert np.array_equal(table.x, same.x)
+    assert table.properties == same.properties
+    assert read_overlay(_tiff(tmp_path / "one.tif", Overlays=overlay[0])).name.tolist() == ["6nm-000001"]
+    broken = read_overlay(_tiff(tmp_path / "broken.tif", Overlays=[overlay[0], b"nonsense", overlay[2]]))
+    assert (len(broken), broken.unreadable) == (2, ("2",))
+
+
+def test_points_that_were_saved_as_the_selection_are_marks_and_a_selected_area_is_not(tmp_path: Path) -> None:
+    points = ImagejRoi.frompoints(np.array([[3, 4], [70, 6.25]], np.float32))
+    points.roitype = ROI_TYPE.POINT
+    area = ImagejRoi(roitype=ROI_TYPE.RECT, left=10, top=20, right=14, bottom=26)
+    assert read_overlay(_tiff(tmp_path / "a.tif", ROI=points.tobytes())).x.tolist() == [3, 70]
+    with pytest.raises(GoldDiggerError, match=r"b\.tif: holds no overlay"):
+        read_overlay(_tiff(tmp_path / "b.tif", ROI=area.tobytes()))
+
+
+def test_files_without_an_overlay_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(b"no TIFF")
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((3, 4), np.uint8))
+    for name in ("a.tif", "b.tif", "missing.tif"):
+        with pytest.raises(GoldDiggerError, match=name):
+            read_overlay(tmp_path / name)
+
+
+def test_points_on_a_stack_know_their_slice(tmp_path: Path) -> None:
+    points = ImagejRoi.frompoints(np.array([[3, 4], [5, 6]], np.float32))
+    points.roitype, points.position = ROI_TYPE.POINT, 4
+    points.counters = np.zeros(2, np.uint8)
+    points.counter_positions = np.array([2, 0], np.uint32)
+    points.tofile(tmp_path / "a.roi")
+    assert read_roi_set(tmp_path / "a.roi").position.tolist() == [2, 4]
+    # What ImageJ writes where each point has its own slice.
+    points.position = -2
+    points.tofile(tmp_path / "a.roi")
+    assert read_roi_set(tmp_path / "a.roi").position.tolist() == [2, 0]
+
+
+def test_a_freehand_outline_is_where_its_box_is(tmp_path: Path) -> None:
+    outline = ImagejRoi.frompoints(np.array([[10.5, 20], [20.5, 20], [15, 32]], np.float32))
+    outline.roitype, outline.options = ROI_TYPE.FREEHAND, ROI_OPTIONS.SUB_PIXEL_RESOLUTION
+    outline.tofile(tmp_path / "a.roi")
+    table = read_roi_set(tmp_path / "a.roi")
+    assert (table.x[0], table.y[0], table.width[0], table.height[0]) == (15, 25.5, 10, 12)
+
+
 @pytest.mark.shared
-def test_marks_that_a_person_saved_from_imagej_are_read() -> None:
-    if not SHARED.is_dir():
-        pytest.skip("the real micrographs are not here")
-    table = read_roi_set(SHARED / "S4_6nm_RoiSet.zip")
+def test_marks_that_people_saved_from_imagej_are_read(shared_folder: Path) -> None:
+    folder = shared_folder / "data" / "ffril"
+    table = read_roi_set(folder / "S4_6nm_RoiSet.zip")
     assert len(table) == 111
     assert (table.x[0], table.y[0]) == (633.0, 638.0)
+    sets = [path for path in sorted(folder.iterdir()) if path.suffix in (".zip", ".roi")]
+    assert len(sets) == 12
+    for path in sets:
+        table = read_roi_set(path)
+        # The same marks are in a results table, with a row each.
+        listed = path.with_name(path.name.replace("_RoiSet.zip", ".csv").replace(".roi", ".csv"))
+        assert len(table) == len(listed.read_text().split()) - 1, path.name
+        assert set(table.kind) == {"point"}
+        assert table.unreadable == ()

@@ -17,7 +17,7 @@ from golddigger_ij.training.batches import TileSource, TrainingImage, paint
 from golddigger_ij.training.calibration import Judged, fit_calibration
 from golddigger_ij.training.loop import Trainer
 from golddigger_ij.training.losses import pixel_loss, real_or_painted
-from golddigger_ij.training.recipes import RECIPES, Recipe, recipe
+from golddigger_ij.training.recipes import RECIPES, Recipe, fine_tuning, recipe
 from golddigger_ij.training.run import Card, train_model
 
 TINY = Recipe(
@@ -393,3 +393,14 @@ def test_a_calibrated_score_is_the_share_of_gold() -> None:
 def test_without_calibration_a_score_is_the_confidence() -> None:
     confidence = np.array([0.1, 0.5, 0.9])
     assert np.allclose(Calibration().score(confidence, np.array([0.2, 0.6, 1.0])), confidence)
+
+
+def test_a_model_is_trained_further_in_small_steps_by_the_recipe_of_its_own_network() -> None:
+    model = load_model("gold")
+    further = fine_tuning(model.card)
+    assert (further.base_width, further.mark_scale) == (model.card["base_width"], model.mark_scale)
+    assert further.learning_rate < recipe("compact").learning_rate
+    assert further.epochs * further.steps_per_epoch < 1000
+    published = fine_tuning({"generator": "unet256", "base_width": 32, "working_nm_per_px": 1.11, "mark_scale": 1.0})
+    assert (published.name, published.base_width) == ("paper", 32)
+    assert published.learning_rate == recipe("paper").learning_rate

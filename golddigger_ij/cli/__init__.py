@@ -7,7 +7,7 @@ from types import FrameType
 
 import typer
 
-from golddigger_ij.cli import demo, detect, evaluate, synthesize, train
+from golddigger_ij.cli import demo, detect, doctor, evaluate, imagej, install, macro, synthesize, train
 from golddigger_ij.cli.messages import WrongCommandLine, say
 from golddigger_ij.errors import GoldDiggerError
 
@@ -29,6 +29,11 @@ app.command("demo", short_help="Try everything on a made-up sample.")(demo.demo)
 app.command("train", short_help="Train a model from ground truth.")(train.train)
 app.command("evaluate", short_help="Compare a run with ground truth.")(evaluate.evaluate)
 app.command("synthesize", short_help="Make micrographs with ground truth.")(synthesize.synthesize)
+app.command("imagej", short_help="Open ImageJ with the menu commands.")(imagej.imagej)
+app.command("macro", short_help="Run an ImageJ macro without a display.")(macro.macro)
+app.command("install", short_help="Put the menu commands into a Fiji.")(install.install)
+app.command("uninstall", short_help="Take the menu commands out of a Fiji.")(install.uninstall)
+app.command("doctor", short_help="Check the set-up, with advice.")(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -57,13 +57,13 @@ def demo(
         print(f"  {by_end[end]}  {text}")
     if open_imagej is not False:
         print(flush=True)
-        _open_in_imagej(image, by_end["RoiSet.zip"], wanted=bool(open_imagej))
+        _open_in_imagej(image, by_end["run.json"], wanted=bool(open_imagej))
     return 0
 
 
-def _open_in_imagej(image: Path, roi_set: Path, wanted: bool) -> None:
+def _open_in_imagej(image: Path, results: Path, wanted: bool) -> None:
     """Show the result until the user closes ImageJ; where that cannot be, say why: the demo has done its work."""
-    from golddigger_ij.imagej.viewer import show_results
+    from golddigger_ij.imagej.window import show
 
     # A script or a CI job has nobody who would close the window, so it would wait for ever.
     at_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
@@ -72,7 +72,7 @@ def _open_in_imagej(image: Path, roi_set: Path, wanted: bool) -> None:
         print("ImageJ is not opened: nobody is at this terminal to close it (--imagej opens it all the same)")
         return
     try:
-        show_results(image, roi_set)
+        show([image, results])
     except Exception as error:
         # Whatever Java has to say: the files are written and stay good.
         print(f"ImageJ is not opened: {' '.join(str(error).split())}")

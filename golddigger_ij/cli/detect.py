@@ -1,6 +1,5 @@
 """`golddigger-ij detect`: montages in, particle lists, ROI sets and pictures out."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,13 +7,12 @@ import typer
 
 from golddigger_ij.cli.messages import check_choice, command_line, say, say_failure
 from golddigger_ij.cli.progress import KINDS as PROGRESS_KINDS
-from golddigger_ij.config import DEFAULT, DetectionConfig
+from golddigger_ij.config import DEFAULT, HELP, DetectionConfig
 from golddigger_ij.errors import GoldDiggerError
 
 if TYPE_CHECKING:
-    from golddigger_ij.crops import Crop
+    from golddigger_ij.batch import Finished
     from golddigger_ij.models import Model
-    from golddigger_ij.particles import Particles
 
 
 def detect(
@@ -23,25 +21,17 @@ def detect(
         typer.Argument(metavar="IMAGE...", help="Montages (TIFF, OME-TIFF, PNG, JPEG, MRC), or folders of them."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
-    model: Annotated[
-        str, typer.Option(metavar="NAME", help="A bundled model, 'gold' or 'synthetic', or a model's folder.")
-    ] = DEFAULT.model,
-    pixel_size: Annotated[
-        float | None, typer.Option(metavar="NM", help="Nanometres for each pixel; overrides what the file says.")
-    ] = None,
-    sizes: Annotated[
-        str, typer.Option(metavar="NM,...", help="'auto', nominal sizes '6,12,18' (nm), or limits '4-9,9-15'.")
-    ] = DEFAULT.sizes,
+    model: Annotated[str, typer.Option(metavar="NAME", help=HELP["model"])] = DEFAULT.model,
+    pixel_size: Annotated[float | None, typer.Option(metavar="NM", help=HELP["pixel_size"])] = None,
+    sizes: Annotated[str, typer.Option(metavar="NM,...", help=HELP["sizes"])] = DEFAULT.sizes,
     threshold: Annotated[
-        float | None, typer.Option(metavar="SCORE", help="Least score of a particle, 0 to 1. [default: the model's]")
+        float | None, typer.Option(metavar="SCORE", help=f"{HELP['threshold']} [default: the model's]")
     ] = None,
     region: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Look only inside these regions: RoiSet .zip, .roi, .json or a mask image."),
     ] = None,
-    polarity: Annotated[
-        str, typer.Option(metavar="KIND", help="Gold is 'dark' or 'light'; 'auto' finds out.")
-    ] = DEFAULT.polarity,
+    polarity: Annotated[str, typer.Option(metavar="KIND", help=HELP["polarity"])] = DEFAULT.polarity,
     plane: Annotated[str | None, typer.Option(metavar="N", help="Plane of a stack, from 1, or 'all'.")] = None,
     preview: Annotated[
         str | None, typer.Option(metavar="X,Y,W,H", help="Only this part of the montage, in pixels, for a quick look.")
@@ -49,16 +39,10 @@ def detect(
     keep_tree: Annotated[
         bool, typer.Option("--keep-tree", help="Search folders in folders, and repeat them below the output folder.")
     ] = False,
-    keep_burned_in: Annotated[
-        bool, typer.Option("--keep-burned-in", help="Look under scale bars, captions and frames too.")
-    ] = False,
-    tile_size: Annotated[
-        int, typer.Option(metavar="PX", help="Largest side of a tile; it changes speed and memory, not the result.")
-    ] = DEFAULT.tile_size,
-    batch_size: Annotated[
-        int, typer.Option(metavar="N", help="Tiles that go through the network together.")
-    ] = DEFAULT.batch_size,
-    device: Annotated[str, typer.Option(metavar="NAME", help="'auto', 'cpu', 'cuda' or 'mps'.")] = DEFAULT.device,
+    keep_burned_in: Annotated[bool, typer.Option("--keep-burned-in", help=HELP["keep_burned_in"])] = False,
+    tile_size: Annotated[int, typer.Option(metavar="PX", help=HELP["tile_size"])] = DEFAULT.tile_size,
+    batch_size: Annotated[int, typer.Option(metavar="N", help=HELP["batch_size"])] = DEFAULT.batch_size,
+    device: Annotated[str, typer.Option(metavar="NAME", help=HELP["device"])] = DEFAULT.device,
     progress: Annotated[
         str, typer.Option(metavar="KIND", help="'auto' (a bar on a terminal), 'json' or 'none'.")
     ] = "auto",
@@ -85,6 +69,8 @@ def detect(
         folders = output_folders(found, output, keep_tree, images)
 
     from golddigger_ij.atomic import refuse_unwritable
+    from golddigger_ij.batch import detect_many
+    from golddigger_ij.cli.progress import progress as show
     from golddigger_ij.crops import parse_crop
     from golddigger_ij.models import load_model
     from golddigger_ij.runtime import choose_device
@@ -98,57 +84,35 @@ def detect(
         choose_device(device)
     for folder in dict.fromkeys(folders):
         refuse_unwritable(folder)
-    failed = 0
-    for image, folder in zip(found, folders, strict=True):
-        failed += not _detect_image(image, folder, loaded, config, region, number, plane == "all", crop, progress)
+    failed_images = set()
+    outcomes = detect_many(
+        found,
+        folders,
+        loaded,
+        config,
+        region=region,
+        plane=number,
+        every_plane=plane == "all",
+        crop=crop,
+        show=lambda image: show(progress, image.name),
+    )
+    for outcome in outcomes:
+        if outcome.finished is not None:
+            _print_line(outcome.image, outcome.finished)
+        elif outcome.error is not None:
+            say_failure(outcome.subject, outcome.error)
+            failed_images.add(outcome.image)
+    failed = len(failed_images)
     if failed and len(found) > 1:
         rest = f"the others' results are in {output}" if failed < len(found) else "there is no result"
         say(f"{failed} of {len(found)} images failed; {rest}")
     return 1 if failed else 0
 
 
-def _detect_image(
-    image: Path,
-    folder: Path,
-    model: "Model",
-    config: DetectionConfig,
-    region: Path | None,
-    plane: int | None,
-    every_plane: bool,
-    crop: "Crop | None",
-    progress: str,
-) -> bool:
-    """Do all that was asked for of one image and say whether all of it worked; a bad plane does not stop the rest."""
-    from golddigger_ij.montage import plane_count
-
-    planes: Sequence[int | None] = [plane]
-    if every_plane:
-        try:
-            planes = range(1, plane_count(image) + 1)
-        except GoldDiggerError as error:
-            say_failure(str(image), error)
-            return False
-    worked = True
-    for number in planes:
-        try:
-            detect_one(image, folder, model, config, region, number, crop, progress)
-        except Exception as error:
-            say_failure(str(image) if len(planes) == 1 else f"{image}, plane {number}", error)
-            worked = False
-    return worked
-
-
 def detect_one(
-    image: Path,
-    folder: Path,
-    model: "Model",
-    config: DetectionConfig,
-    region: Path | None = None,
-    plane: int | None = None,
-    crop: "Crop | None" = None,
-    progress_kind: str = "auto",
+    image: Path, folder: Path, model: "Model", config: DetectionConfig, progress_kind: str = "auto"
 ) -> list[Path]:
-    """Detect the gold of one plane of one image, write its files and print a line.
+    """Detect the gold of one image, write its files and print a line.
 
     Returns
     -------
@@ -160,42 +124,20 @@ def detect_one(
     GoldDiggerError
         If the image cannot be read or used, or the files cannot be written.
     """
-    from dataclasses import replace
-
+    from golddigger_ij.batch import detect_one as run
     from golddigger_ij.cli.progress import progress
-    from golddigger_ij.crops import crop_region, crop_regions
-    from golddigger_ij.detect import detect as run
-    from golddigger_ij.file_names import image_stem
-    from golddigger_ij.montage import open_montage
-    from golddigger_ij.regions import load_regions
-    from golddigger_ij.results import write_results
 
-    with open_montage(image, plane=plane) as montage:
-        stem = image_stem(image) + (f"_z{plane:03d}" if montage.plane is not None else "")
-        regions = load_regions(region, montage.shape) if region is not None else []
-        look_in = regions
-        if crop is not None:
-            crop, stem = crop.within(montage), f"{stem}_preview"
-            regions = crop_regions(regions, crop) if regions else []
-            look_in = regions or [crop_region(crop)]
-        with progress(progress_kind, image.name) as update:
-            detection = run(montage, model, config, regions=look_in, progress=update)
-        if not regions:
-            detection = replace(detection, particles=replace(detection.particles, region=None))
-        files = write_results(folder, stem, montage, detection, model, config, regions, crop)
-    boxes = len(detection.burned_in.boxes)
-    left_out = f"; {boxes} burned-in area{'s' if boxes > 1 else ''} left out" if boxes else ""
-    where = f"{image}" if montage.plane is None else f"{image}, plane {montage.plane}"
-    print(f"{where}: {_summary(detection.particles)}{left_out} -> {files[0]}", flush=True)
-    return files
+    with progress(progress_kind, image.name) as update:
+        finished = run(image, folder, model, config, progress=update)
+    _print_line(image, finished)
+    return finished.files
 
 
-def _summary(particles: "Particles") -> str:
-    if not len(particles):
-        return "no gold"
-    counts = [(int((particles.group == label).sum()), label.replace("nm", " nm")) for label in particles.groups]
-    each = ", ".join(f"{count} {'' if label == 'other' else 'of '}{label}" for count, label in counts)
-    return f"{len(particles)} particle{'s' if len(particles) > 1 else ''} ({each})"
+def _print_line(image: Path, finished: "Finished") -> None:
+    from golddigger_ij.batch import summary
+
+    where = f"{image}" if finished.plane is None else f"{image}, plane {finished.plane}"
+    print(f"{where}: {summary(finished.particles, finished.left_out)} -> {finished.files[0]}", flush=True)
 
 
 def _plane_number(text: str) -> int:

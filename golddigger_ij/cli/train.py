@@ -11,7 +11,6 @@ from golddigger_ij.cli.progress import KINDS as PROGRESS_KINDS
 from golddigger_ij.errors import GoldDiggerError
 
 if TYPE_CHECKING:
-    from golddigger_ij.training.batches import TrainingImage
     from golddigger_ij.training.loop import Epoch
     from golddigger_ij.training.recipes import Recipe
 
@@ -61,6 +60,7 @@ def train(
     from golddigger_ij.cli.progress import progress as show
     from golddigger_ij.models import load_model
     from golddigger_ij.runtime import choose_device
+    from golddigger_ij.training.marked_images import gather_images
     from golddigger_ij.training.run import Card, train_model
 
     check_choice("--progress", progress, PROGRESS_KINDS)
@@ -73,7 +73,7 @@ def train(
     refuse_unwritable(output)
     stage = f"Preparing the images, {synthetic} of them synthetic" if synthetic else "Preparing the images"
     print(stage, flush=True)
-    images, held_out = _images(truth or [], validation, synthetic, options.working_nm_per_px)
+    images, held_out = gather_images(truth or [], options.working_nm_per_px, validation, synthetic)
     marked = sum(len(image.x) for image in images)
     print(f"{len(images)} images with {marked} particles to learn from, {len(held_out)} held out", flush=True)
 
@@ -155,19 +155,3 @@ def _fitting(text: str, now: Any, key: str, value: str) -> Any:
 
 def _shown(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _images(
-    folders: list[Path], validation: Path | None, synthetic: int, working_nm_per_px: float
-) -> "tuple[list[TrainingImage], list[TrainingImage]]":
-    """Prepare all images; every fifth is held out where there is no folder for validation."""
-    from golddigger_ij.annotations import read_annotations
-    from golddigger_ij.training.marked_images import prepare_image, synthetic_images
-
-    real = [prepare_image(a, working_nm_per_px) for folder in folders for a in read_annotations(folder)]
-    made = synthetic_images(range(synthetic), working_nm_per_px)
-    if validation is not None:
-        return real + made, [prepare_image(a, working_nm_per_px) for a in read_annotations(validation)]
-    held_out = real[4::5] + made[9::10]
-    kept = [image for image in real + made if not any(image is other for other in held_out)]
-    return kept, held_out

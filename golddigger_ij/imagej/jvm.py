@@ -1,141 +1,192 @@
-"""The JVM inside this process: the machine's own Java, with the one version of ImageJ that is tested."""
+"""One way to ImageJ, from three sources: embedded, the user's Fiji through PyImageJ, or the Fiji that we are inside."""
 
 import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Literal
 
 from golddigger_ij.errors import GoldDiggerError
+from golddigger_ij.imagej.jar_cache import cached_jars
+from golddigger_ij.imagej.java import INSTALL_JAVA, Java, find_java
 
-IMAGEJ = "net.imagej:ij:1.54p"
-"""What the JVM is started with: from Maven Central at the first start, from the user's own cache afterwards."""
-
-_JAR = "ij-1.54p.jar"
-_OLDEST_JAVA = 11
-_INSTALL = "install a JDK (Debian, Ubuntu: apt install default-jdk; others: https://adoptium.net)"
+Mode = Literal["headless", "interactive", "gui"]
+MODES: tuple[Mode, ...] = ("headless", "interactive", "gui")
 
 
 @dataclass(frozen=True)
-class Java:
-    """A Java installation.
+class ImageJ:
+    """A running ImageJ with the engine and the menu commands.
 
     Attributes
     ----------
-    home : Path
-        Its folder, as JAVA_HOME would name it.
-    version : int
-        Major version.
+    context : org.scijava.Context
+        SciJava's services; the engine is in its ObjectService.
+    source : {"embedded", "fiji", "inside"}
+        Where it came from.
+    headless : bool
+        Whether it can open no windows.
+    gateway : net.imagej.ImageJ or None
+        PyImageJ's gateway, where it started ImageJ.
     """
 
-    home: Path
-    version: int
+    context: Any
+    source: Literal["embedded", "fiji", "inside"]
+    headless: bool
+    gateway: Any = None
+
+    def service(self, name: str) -> Any:
+        """Give a service by the name of its Java interface, such as ``org.scijava.script.ScriptService``."""
+        from jpype import JClass
+
+        return self.context.getService(JClass(name))
 
 
-def find_java() -> Java:
-    """Find the machine's Java: the one that JAVA_HOME names, otherwise the one on the search path.
-
-    Returns
-    -------
-    Java
-
-    Raises
-    ------
-    GoldDiggerError
-        If there is none, if it does not run, or if it is older than Java 11.
-    """
-    named = os.environ.get("JAVA_HOME")
-    program = shutil.which("java", path=str(Path(named) / "bin") if named else None)
-    if program is None:
-        if named:
-            raise GoldDiggerError(f"JAVA_HOME is {named}, which holds no Java; correct or unset it, or {_INSTALL}")
-        raise GoldDiggerError(f"there is no Java on this machine; {_INSTALL}")
-    # Java itself knows its folder best: the program on the path may be a link, a launcher or a version switcher.
-    try:
-        told = subprocess.run(
-            [program, "-XshowSettings:properties", "-version"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=60,
-            check=False,
-        ).stderr
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise GoldDiggerError(f"{program} does not run ({error}); {_INSTALL}") from error
-    home = re.search(r"^\s*java\.home = (.+?)\s*$", told, re.MULTILINE)
-    version = re.search(r"^\s*java\.specification\.version = (?:1\.)?(\d+)", told, re.MULTILINE)
-    if home is None or version is None:
-        raise GoldDiggerError(f"{program} does not say which Java it is; {_INSTALL}")
-    java = Java(Path(home[1]), int(version[1]))
-    if java.version < _OLDEST_JAVA:
-        raise GoldDiggerError(f"{program} is Java {java.version}, and {_OLDEST_JAVA} or later is needed; {_INSTALL}")
-    return java
+_running: ImageJ | None = None
 
 
-def start_jvm(heap: str | None = None) -> None:
-    """Start the JVM with ImageJ on its class path; do nothing if it runs already.
+def start_imagej(
+    fiji: str | None = None, mode: Mode = "headless", heap: str | None = None, java_options: Sequence[str] = ()
+) -> ImageJ:
+    """Start ImageJ in this process with the engine and the menu commands; give the running one if there is one.
 
     Ctrl-C stays Python's: it raises KeyboardInterrupt, and does not end the JVM.
 
     Parameters
     ----------
+    fiji : str, optional
+        The folder of a Fiji or ImageJ2, a version of ImageJ2 such as ``2.16.0``, or Maven coordinates such as
+        ``sc.fiji:fiji``. Without it, the ImageJ that golddigger-ij brings along.
+    mode : {"headless", "interactive", "gui"}
+        Without windows; with windows that the caller opens; or with ImageJ's window open.
     heap : str, optional
         The most memory that Java may take, such as ``"6g"`` or ``"800m"``. Without it, Java's own choice, a quarter of
         the machine's.
+    java_options : sequence of str
+        Further options of the JVM, such as ``-Duser.home=...``.
+
+    Returns
+    -------
+    ImageJ
 
     Raises
     ------
     GoldDiggerError
-        If there is no Java of use, if ImageJ is neither in the cache nor can be had from Maven Central, if the JVM
-        does not start, or if it runs already and `heap` is given.
+        If there is no Java of use or no display for windows, if ImageJ cannot be had or the folder holds none, if the
+        JVM does not start, or if one runs already that is not what was asked for.
     """
-    import jpype
+    global _running
+    if mode not in MODES:
+        raise GoldDiggerError(f"mode {mode!r}: choose 'headless', 'interactive' or 'gui'")
+    check_heap(heap)
+    if _running is not None:
+        _refuse_another(_running, fiji, mode, heap)
+        return _running
+    _refuse_foreign_jvm()
+    if mode != "headless":
+        require_display()
+    options = [*([] if heap is None else [f"-Xmx{heap}"]), *java_options]
+    if fiji is None:
+        from golddigger_ij.imagej.embedded import start_embedded
 
-    if heap is not None and not re.fullmatch(r"[1-9]\d*[kmgt]", heap, re.IGNORECASE):
-        raise GoldDiggerError(f"heap {heap!r}: give a number with its unit, such as 800m or 6g")
-    if jpype.isJVMStarted():
-        if heap is not None:
-            raise GoldDiggerError(f"heap {heap}: the JVM runs already, and its memory is set when it starts")
+        context, gateway = start_embedded(mode == "headless", options), None
     else:
-        _start(find_java(), [] if heap is None else [f"-Xmx{heap}"])
-    try:
-        jpype.JClass("ij.IJ")
-    except TypeError as error:
-        path = jpype.getClassPath()
-        raise GoldDiggerError(f"the JVM runs without ImageJ; look at, or delete, what it was given: {path}") from error
+        from golddigger_ij.imagej.fiji import start_fiji
+
+        gateway = start_fiji(fiji, mode, options)
+        context = gateway.context()
+    from golddigger_ij.imagej.bridge import register
+
+    register(context)
+    _running = ImageJ(context, "embedded" if fiji is None else "fiji", mode == "headless", gateway)
+    if fiji is None and mode == "gui":
+        from golddigger_ij.imagej.embedded import open_window
+
+        open_window(_running)
+    return _running
 
 
-def _start(java: Java, options: list[str]) -> None:
-    import jpype
+def attach(context: Any) -> ImageJ:
+    """Put the engine into a Fiji that runs Python in its own process; the menu commands find it there.
+
+    Parameters
+    ----------
+    context : org.scijava.Context
+        Fiji's.
+    """
+    global _running
+    from golddigger_ij.imagej.bridge import register
+
+    register(context)
+    if _running is None:
+        from jpype import JClass
+
+        headless = bool(JClass("java.awt.GraphicsEnvironment").isHeadless())
+        _running = ImageJ(context, "inside", headless)
+    return _running
+
+
+def start_jvm(coordinates: Sequence[str], options: Sequence[str] = ()) -> None:
+    """Start the JVM with libraries from Maven Central, or from the user's own cache after the first time.
+
+    Parameters
+    ----------
+    coordinates : sequence of str
+        ``group:artifact:version`` each, the first of them ImageJ's.
+    options : sequence of str
+        For the JVM.
+
+    Raises
+    ------
+    GoldDiggerError
+        If there is no Java of use, if the libraries cannot be had, or if the JVM does not start.
+    """
     import scyjava
     import scyjava.config
 
-    # Without this, the folder above the link /usr/bin/java is searched, and any JVM below /usr is taken.
-    os.environ["JAVA_HOME"] = str(java.home)
-    # The version has been looked at; an empty one keeps scyjava from asking Java again, with a limit of 10 s.
-    scyjava.config.set_java_constraints(fetch="never", version="")
-    # Everything comes from Maven Central. What other libraries have added would be fetched, too.
-    scyjava.config.endpoints[:] = [IMAGEJ]
-    scyjava.config.get_repositories().clear()
-    scyjava.config.add_kwargs(interrupt=False)
+    java = prepare_scyjava()
+    jars = cached_jars(coordinates)
+    # Nothing is fetched here, nor what other libraries have added to these.
+    scyjava.config.endpoints.clear()
+    scyjava.config.add_classpath(*map(str, jars))
     try:
         scyjava.start_jvm([*scyjava.config.get_options(), *options])
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
-        if _JAR not in jpype.getClassPath():
-            raise GoldDiggerError(
-                f"ImageJ cannot be had from Maven Central ({reason[:200]}); "
-                "look to the network, or to HTTPS_PROXY, and try again"
-            ) from error
-        raise GoldDiggerError(f"the JVM in {java.home} does not start ({reason}); {_INSTALL}") from error
-    _keep_signals()
+        raise GoldDiggerError(f"the JVM in {java.home} does not start ({reason}); {INSTALL_JAVA}") from error
+    keep_signals()
 
 
-def _keep_signals() -> None:
+def prepare_scyjava(java: Java | None = None) -> Java:
+    """Make scyjava take a Java that is on the machine, and leave Ctrl-C to Python.
+
+    Parameters
+    ----------
+    java : Java, optional
+        Without it, the one that `golddigger_ij.imagej.java.find_java` finds.
+
+    Raises
+    ------
+    GoldDiggerError
+        If there is no Java of use.
+    """
+    import scyjava.config
+
+    java = java or find_java()
+    # Without this, the folder above the link /usr/bin/java is searched, and any JVM below /usr is taken.
+    os.environ["JAVA_HOME"] = str(java.home)
+    # On Windows, where the program is java.exe, scyjava looks for it on the search path only.
+    os.environ["PATH"] = os.pathsep.join([str(java.home / "bin"), os.environ.get("PATH", os.defpath)])
+    # The version has been looked at; an empty one keeps scyjava from asking Java again, with a limit of 10 s.
+    scyjava.config.set_java_constraints(fetch="never", version="")
+    scyjava.config.add_kwargs(interrupt=False)
+    return java
+
+
+def keep_signals() -> None:
     """Take Ctrl-C and the request to end back from the JVM.
 
     JPype hands them on to Python from a thread of Java's, where Python crashes if it has no handler of its own.
@@ -147,6 +198,35 @@ def _keep_signals() -> None:
                 signal.signal(number, handler)
 
 
+def check_heap(heap: str | None) -> None:
+    """Refuse what is no amount of memory.
+
+    Raises
+    ------
+    GoldDiggerError
+    """
+    if heap is not None and not re.fullmatch(r"[1-9]\d*[kmgt]", heap, re.IGNORECASE):
+        raise GoldDiggerError(f"heap {heap!r}: give a number with its unit, such as 800m or 6g")
+
+
+def _refuse_another(running: ImageJ, fiji: str | None, mode: Mode, heap: str | None) -> None:
+    if heap is not None:
+        raise GoldDiggerError(f"heap {heap}: ImageJ runs already, and its memory is set when it starts")
+    if (fiji is not None) != (running.source == "fiji") and running.source != "inside":
+        raise GoldDiggerError(f"ImageJ ({running.source}) runs already in this process; start Python anew for another")
+    if mode != "headless" and running.headless:
+        raise GoldDiggerError("ImageJ runs already, without windows; start Python anew for one with windows")
+
+
+def _refuse_foreign_jvm() -> None:
+    jpype = sys.modules.get("jpype")
+    if jpype is not None and jpype.isJVMStarted():
+        raise GoldDiggerError(
+            "a JVM runs already in this process, started by something else; start ImageJ before it, "
+            "or hand its SciJava context to golddigger_ij.imagej.jvm.attach"
+        )
+
+
 def require_display() -> None:
     """Make sure that a window can be opened, as far as that can be told without a JVM.
 
@@ -156,7 +236,9 @@ def require_display() -> None:
         On macOS, where windows belong to the main thread, which is Python's; and without a display.
     """
     if sys.platform == "darwin":
-        raise GoldDiggerError("Python cannot open Java's windows on macOS; open the files in Fiji instead")
+        raise GoldDiggerError(
+            "Python cannot open Java's windows on macOS; run 'golddigger-ij install --fiji PATH', and start Fiji itself"
+        )
     if sys.platform != "win32" and not os.environ.get("DISPLAY"):
         raise GoldDiggerError("there is no display (DISPLAY is not set); run this on a desktop or through ssh -X")
 
@@ -183,4 +265,4 @@ def require_windows() -> None:
             "look to the display, and to Java: one whose name ends in -headless opens none"
         ) from error
     if headless:
-        raise GoldDiggerError(f"this Java opens no windows (a headless one); {_INSTALL}")
+        raise GoldDiggerError(f"this Java opens no windows (a headless one); {INSTALL_JAVA}")

@@ -1,13 +1,13 @@
 """Ground truth on disk -> images that a network can be trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from golddigger_ij.annotations import Annotation, disc
+from golddigger_ij.annotations import Annotation, disc, read_annotations
 from golddigger_ij.burned_in import find_burned_in
 from golddigger_ij.contrast import estimate_contrast
 from golddigger_ij.errors import GoldDiggerError
@@ -16,6 +16,53 @@ from golddigger_ij.synthetic import micrograph
 from golddigger_ij.synthetic_scenes import random_scene
 from golddigger_ij.training.batches import TrainingImage
 from golddigger_ij.working_grid import WorkingGrid
+
+
+def gather_images(
+    folders: Sequence[Path],
+    working_nm_per_px: float,
+    validation: Path | None = None,
+    synthetic: int = 0,
+    image_done: Callable[[int, int], None] | None = None,
+) -> tuple[list[TrainingImage], list[TrainingImage]]:
+    """Prepare all ground truth of some folders, and decide what is held out.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Folders of ground truth.
+    working_nm_per_px : float
+    validation : Path, optional
+        A folder of ground truth that nothing is learned from. Without one, every fifth image of ground truth and every
+        tenth synthetic one is held out.
+    synthetic : int
+        How many synthetic images to add.
+    image_done : callable, optional
+        Called with images done and images in all; may raise to stop.
+
+    Returns
+    -------
+    images, held_out : list of TrainingImage
+
+    Raises
+    ------
+    GoldDiggerError
+        If a folder holds no ground truth, or an image is missing or has changed.
+    """
+    real = [annotation for folder in folders for annotation in read_annotations(folder)]
+    judges = read_annotations(validation) if validation is not None else []
+    prepared: list[TrainingImage] = []
+    for annotation in real + judges:
+        prepared.append(prepare_image(annotation, working_nm_per_px))
+        if image_done is not None:
+            image_done(len(prepared), len(real) + len(judges))
+    made = synthetic_images(range(synthetic), working_nm_per_px)
+    learned = prepared[: len(real)]
+    if validation is not None:
+        return learned + made, prepared[len(real) :]
+    held_out = learned[4::5] + made[9::10]
+    kept = [image for image in learned + made if not any(image is other for other in held_out)]
+    return kept, held_out
 
 
 def prepare_image(
@@ -37,7 +84,7 @@ def prepare_image(
     GoldDiggerError
         If the image is missing, has changed since it was annotated, or cannot be read.
     """
-    with open_montage(annotation.image) as montage:
+    with open_montage(annotation.image, plane=annotation.plane) as montage:
         if annotation.sha256 is not None and montage.sha256() != annotation.sha256:
             raise GoldDiggerError(
                 f"{annotation.image}: is not the image that was annotated (its content has changed); annotate it again"

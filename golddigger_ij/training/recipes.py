@@ -1,6 +1,7 @@
 """The named recipes by which a model is trained, each a frozen description that goes into the model's card."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -147,3 +148,26 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise GoldDiggerError(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+FINE_TUNING = {"epochs": 6, "steps_per_epoch": 100, "learning_rate": 6e-4, "decay_from": 0.2}
+"""What differs where a model that is good already is trained further: short, with small steps."""
+
+_OF_THE_NETWORK = ("base_width", "discriminator_width", "working_nm_per_px", "mark", "mark_scale", "pixel_loss")
+
+
+def fine_tuning(card: Mapping[str, Any]) -> Recipe:
+    """Give the recipe by which a trained model is trained further.
+
+    Parameters
+    ----------
+    card : mapping
+        The card of the model.
+    """
+    kind = "paper" if card["generator"] == "unet256" else "compact"
+    recorded = card.get("recipe")
+    known = {**(recorded if isinstance(recorded, dict) else {}), **card}
+    same = {key: known[key] for key in _OF_THE_NETWORK if key in known}
+    # A published learning rate of 2e-4 is small already.
+    rate = min(recipe(kind).learning_rate, FINE_TUNING["learning_rate"])
+    return recipe(kind).changed(**{**FINE_TUNING, **same, "learning_rate": rate})

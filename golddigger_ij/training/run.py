@@ -121,8 +121,7 @@ def _card(trainer: Trainer, images: Sequence[TrainingImage], card: Card, parent:
             fitted = fit_calibration(judged, f"{len(trainer.validation)} held-out images")
             # A network that is surer of other things than of gold has learned nothing; do not turn its scores round.
             calibration = fitted if fitted.slope > 0 else calibration
-        metrics = _metrics(judged, calibration, sum(int(v.knows(v.x, v.y).sum()) for v in trainer.validation))
-        metrics["held_out_images"] = len(trainer.validation)
+        metrics = _metrics(judged, calibration, trainer.validation)
     return {
         "name": card.name,
         "method": "pix2pix",
@@ -144,12 +143,31 @@ def _card(trainer: Trainer, images: Sequence[TrainingImage], card: Card, parent:
     }
 
 
-def _metrics(judged: Judged, calibration: Calibration, marks: int) -> dict[str, Any]:
-    """What a run with default settings would find on the held-out images."""
+def measure_model(model: Model, images: Sequence[TrainingImage]) -> dict[str, Any]:
+    """Say what a model would find on images with default settings, as it stands on the card of a trained one.
+
+    Parameters
+    ----------
+    model : Model
+    images : sequence of TrainingImage
+        At the model's working pixel size; one at least.
+
+    Returns
+    -------
+    dict
+        `found`, `false`, `missed`, `f1`, `held_out_images`.
+    """
+    network = model.generator()
+    judged = judge_components(network, network.stride, model.mark_scale, images)
+    return _metrics(judged, model.calibration, images)
+
+
+def _metrics(judged: Judged, calibration: Calibration, images: Sequence[TrainingImage]) -> dict[str, Any]:
+    marks = sum(int(image.knows(image.x, image.y).sum()) for image in images)
     kept = calibration.score(judged.confidence, judged.relative_darkness) >= THRESHOLD
     found, false = int((kept & judged.is_gold).sum()), int((kept & ~judged.is_gold).sum())
     counts = Counts(found, false, max(0, marks - found))
-    return {**vars(counts), "f1": round(counts.f1, 4)}
+    return {**vars(counts), "f1": round(counts.f1, 4), "held_out_images": len(images)}
 
 
 def _write_log(path: Path, history: Sequence[Epoch]) -> None:

@@ -1,0 +1,66 @@
+import ij.ImagePlus
+import ij.Macro
+import ij.WindowManager
+
+/**
+ * The macro that called a command. ImageJ keeps its options and its image by thread, and a command runs on another: so
+ * both are looked up for the thread that waits for us. There is no public way to that.
+ */
+class GoldMacro {
+
+    /** The text after the command's name in run("...", "..."), or null where none can be found. */
+    static String options() {
+        Macro.options ?: byThread(Macro, "table")[thread()]?.toString()
+    }
+
+    /** The image that the macro has selected, which in batch mode no other thread knows; null for none. */
+    static ImagePlus image() {
+        byThread(WindowManager, "tempImageTable")[thread()]
+    }
+
+    /** Splits options into keys and values; a key without a value stands for true. */
+    static Map<String, Object> parse(String options) {
+        def found = [:], at = 0, text = options?.trim() ?: ""
+        while (at < text.length()) {
+            def end = at
+            while (end < text.length() && text[end] != "=" && text[end] != " ") end++
+            def key = text.substring(at, end)
+            if (end == text.length() || text[end] == " ") {
+                if (key) found[key] = true
+                at = end + 1
+                continue
+            }
+            at = end + 1
+            end = at
+            if (at < text.length() && text[at] == "[") {
+                for (int depth = 0; end < text.length(); end++) {
+                    if (text[end] == "[") depth++
+                    if (text[end] == "]" && --depth == 0) break
+                }
+                found[key] = text.substring(at + 1, Math.min(end, text.length()))
+                end++
+            } else {
+                while (end < text.length() && text[end] != " ") end++
+                found[key] = text.substring(at, end)
+            }
+            at = end + 1
+        }
+        found
+    }
+
+    private static Thread thread() {
+        def waiting = byThread(Macro, "table").findAll { it.key.alive && it.value?.toString()?.contains("gd_") }
+        waiting.size() == 1 ? waiting.keySet().first() : null
+    }
+
+    private static Map byThread(Class owner, String field) {
+        try {
+            def found = owner.getDeclaredField(field)
+            found.accessible = true
+            return new HashMap(found.get(null) as Map)
+        } catch (ReflectiveOperationException | SecurityException unknown) {
+            // Another ImageJ: a command then goes by its own options and by the active window.
+            return [:]
+        }
+    }
+}

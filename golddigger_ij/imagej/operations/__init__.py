@@ -1,0 +1,1 @@
+"""What the engine does for each menu command: one function an operation, from a `Call` to the entries of its answer."""
