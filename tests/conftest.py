@@ -159,9 +159,22 @@ def display(java: "Java") -> Iterator[str]:
     if not number:
         server.wait()
         pytest.skip("Xvfb does not start")
+    # With a window manager, windows lie above one another and take clicks as they do on a desktop.
+    manager = shutil.which("openbox")
+    desktop = None if manager is None else subprocess.Popen([manager], env={**os.environ, "DISPLAY": f":{number}"})
     yield f":{number}"
-    server.terminate()
-    server.wait()
+    for process in (desktop, server):
+        if process is not None:
+            process.terminate()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def desktop(display: str) -> str:
+    """A display where a person could work, with a mouse."""
+    if shutil.which("openbox") is None:
+        pytest.skip("openbox, which makes a desktop of a display, is not installed")
+    return display
 
 
 class ImageJProcess:

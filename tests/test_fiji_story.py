@@ -68,7 +68,7 @@ until(
 
 
 @pytest.fixture(scope="module")
-def day(imagej_window, montage, tmp_path_factory) -> dict:
+def day(desktop, imagej_window, montage, tmp_path_factory) -> dict:
     """All that happens, once; the tests look at what came of it."""
     window, seen = imagej_window, {}
     folder = tmp_path_factory.mktemp("truth")

@@ -99,29 +99,50 @@ class GoldCommand {
 
     /** Shows the particles of an answer, as the inputs gd_show and gd_shape say, and in their table. */
     void show(ImagePlus image, Map answer) {
-        def said = GoldRois.show(image, answer, text("gd_show"), text("gd_shape"))
+        def said = shared("GoldRois").show(image, answer, text("gd_show"), text("gd_shape"))
         if (said) IJ.log("$name: $said")
-        GoldTable.show(image, answer)
+        shared("GoldTable").show(image, answer)
     }
 
     /** Goes through the particles of an image in a window of its own, which stays open. */
     void review(ImagePlus image) {
-        GoldReviewWindow.open(image, this.&say)
+        shared("GoldReviewWindow").open(image, this.&say)
     }
 
     /** Lets only those particles be seen that the inputs gd_group and gd_least_score say. */
     void showGroup(ImagePlus image) {
-        say(GoldVisible.show(image, text("gd_group"), text("gd_least_score")))
+        say(shared("GoldVisible").show(image, text("gd_group"), text("gd_least_score")))
     }
 
-    /** The ROIs of an image as people have left them, for the engine; null where they are to come from a file. */
+    /** The ROIs of an image as people have left them, for the engine; null where there are none, or a file has them. */
     Map rois(ImagePlus image) {
-        text("gd_rois") ==~ /(?i).+\.(zip|roi|tiff?)/ ? null : GoldRois.columns(GoldRois.of(image, text("gd_rois")))
+        if (text("gd_rois") ==~ /(?i).+\.(zip|roi|tiff?)/) return null
+        def left = shared("GoldRois").of(image, text("gd_rois"))
+        if (left.empty && GoldOwner.run(image) == null) return null
+        if (left.empty && !unattended && !IJ.showMessageWithCancel(name.replace("...", ""), "No ROI is left of $image.title.\nDo you mean that there is no gold at all?"))
+            throw new GoldError("Nothing was done; open the results again, or undo what you deleted.")
+        shared("GoldRois").columns(left, image)
     }
 
-    /** The selections that a request is limited to; null for the whole image. */
+    /**
+     * The selections that a request is limited to; null for the whole image. A particle that was picked in the ROI Manager,
+     * or has just been added there, is no region.
+     */
     List regions(ImagePlus image) {
-        text("gd_region") == "whole image" ? null : GoldImage.regions(image)
+        def selection = image.roi
+        if (text("gd_region") == "whole image" || selection == null || GoldOwner.isParticle(selection)) return null
+        if (shared("GoldRois").of(image).any { it.equals(selection) }) return null
+        GoldImage.regions(image)
+    }
+
+    /** Compiles what a command needs once it has its answer; that takes seconds the first time. */
+    void prepare() {
+        ["GoldTable", "GoldReviewWindow"].each { shared(it) }
+    }
+
+    /** By name: a class that is named in another one is compiled with it, before a command can begin. */
+    private static Class shared(String name) {
+        GoldCommand.classLoader.loadClass(name)
     }
 
     /** What a script throws when the user has to put something right. */
@@ -179,6 +200,7 @@ class GoldCommand {
     private Map answer(Map request, ImagePlus image) {
         def progress = new GoldProgress(name.replace("...", ""))
         def task = new FutureTask({ GoldEngine.answer(context, home, request, progress) } as Callable)
+        Thread.startDaemon("Gold Digger classes") { shared("GoldTable") }
         def shown = image != null && WindowManager.getImage(image.ID) != null
         IJ.resetEscape()
         def thread = new Thread(task, "Gold Digger engine")

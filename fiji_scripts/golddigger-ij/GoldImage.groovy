@@ -53,14 +53,10 @@ class GoldImage {
         (image.type == ImagePlus.COLOR_256 ? image.getProcessor().convertToRGB() : image.getProcessor()).pixels
     }
 
-    /**
-     * The selection as polygons, a pixel's centre at whole numbers; null where no area is selected. A particle that was
-     * picked in the ROI Manager, or has just been added there, is no region.
-     */
+    /** The selection as polygons, a pixel's centre at whole numbers; null where no area is selected. */
     static List<Map> regions(ImagePlus image) {
         def selection = image.roi
-        if (selection == null || !selection.area || GoldOwner.isParticle(selection)) return null
-        if (GoldRois.of(image).any { it.equals(selection) }) return null
+        if (selection == null || !selection.area) return null
         [[name: selection.name ?: "selection", rings: rings(selection)]]
     }
 

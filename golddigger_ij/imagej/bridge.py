@@ -86,6 +86,9 @@ def to_python(value: Any) -> Any:
     if kind in _ARRAYS:
         # An empty array has no buffer.
         return np.frombuffer(memoryview(value), _ARRAYS[kind]) if len(value) else np.zeros(0, _ARRAYS[kind])
+    if kind == "java.lang.String[]":
+        # One text crosses a hundred times faster than its parts.
+        return str(JClass("java.lang.String").join("\0", value)).split("\0") if len(value) else []
     if isinstance(value, JClass("java.util.Map")):
         return {str(entry.getKey()): to_python(entry.getValue()) for entry in value.entrySet()}
     if kind.endswith("[]") or isinstance(value, JClass("java.util.Collection")):

@@ -1,5 +1,7 @@
 """The ImageJ that golddigger-ij brings along: ImageJ 1.54, SciJava's services, Groovy and Jython from Maven Central."""
 
+import atexit
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,16 +58,25 @@ def start_embedded(headless: bool, options: Sequence[str] = ()) -> Any:
         coordinates += HEADLESS_COORDINATES
         ours += ["-Djava.awt.headless=true", "--add-opens=java.base/java.lang=ALL-UNNAMED"]
     start_jvm(coordinates, [*ours, *options])
-    # A patched ImageJ leaves a thread behind that the JVM would wait for when Python ends.
-    jpype.config.destroy_jvm = False
     if headless:
         jpype.JClass("net.imagej.patcher.LegacyInjector").preinit()
     else:
         require_windows()
     # With no argument JPype picks the constructor of a list of services, and an empty list gives none.
     context = jpype.JClass("org.scijava.Context")(False)
+    # After JPype's own, and so before it: the JVM ends only when nothing of it is at work.
+    atexit.register(_end, context)
     _commands(context)
     return context
+
+
+def _end(context: Any) -> None:
+    import jpype
+
+    if jpype.isJVMStarted():
+        for window in jpype.JClass("java.awt.Window").getWindows():
+            window.dispose()
+        context.dispose()
 
 
 def _commands(context: Any) -> None:
@@ -75,7 +86,6 @@ def _commands(context: Any) -> None:
     loader = JClass("groovy.lang.GroovyClassLoader")(JClass("ij.IJ").class_.getClassLoader())
     loader.addClasspath(str(Path(__file__).with_name("groovy")))
     commands = loader.loadClass("EmbeddedCommands")
-    JClass("groovy.lang.GroovyShell")(loader)
     commands.getMethod("install", context.getClass()).invoke(None, context)
 
 
@@ -95,10 +105,14 @@ def open_window(imagej: "ImageJ") -> None:
         window = JClass("ij.ImageJ")
         # Embedded, and without an exit of the whole process when it is closed.
         window(window.EMBEDDED).exitWhenQuitting(False)
-    commands = imagej.service("org.scijava.object.ObjectService")
-    for item in commands.getObjects(JClass("java.lang.Runnable")):
-        if commands.getName(item) == "golddigger-ij menu":
-            item.run()
+    objects = imagej.service("org.scijava.object.ObjectService")
+    for task in objects.getObjects(JClass("java.lang.Runnable")):
+        if objects.getName(task) == "golddigger-ij menu":
+            task.run()
+    # The first command need not wait for all this, seconds after the window is there.
+    from golddigger_ij.imagej.service import warm_up
+
+    threading.Thread(target=warm_up, name="warm up", daemon=True).start()
 
 
 def wait_until_closed(within_s: float | None = None) -> bool:

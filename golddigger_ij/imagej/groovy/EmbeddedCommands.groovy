@@ -15,6 +15,7 @@ import org.scijava.module.ModuleItem
 import org.scijava.module.ModuleService
 import org.scijava.object.ObjectService
 import org.scijava.script.ScriptInfo
+import org.scijava.script.ScriptModule
 import org.scijava.script.ScriptService
 
 /**
@@ -51,6 +52,19 @@ class EmbeddedCommands implements CommandListener {
             menu.add(item)
         }
         plugins.add(menu)
+        def thread = new Thread({ compile() }, "Gold Digger classes")
+        thread.daemon = true
+        thread.priority = Thread.MIN_PRIORITY
+        thread.start()
+    }
+
+    /** Compiles the classes of the commands, so that the first command need not wait for that. */
+    private void compile() {
+        def script = commands.values().find { it.path.endsWith(".groovy") }?.createModule()
+        def shared = context.service(ScriptService).scriptDirectories.collect { new File(it, "golddigger-ij/command.groovy") }.find { it.file }
+        if (script == null || shared == null) return
+        context.inject(script)
+        new GroovyShell(Context.classLoader, new Binding([(ScriptModule.name): script])).evaluate(shared).prepare()
     }
 
     @Override
