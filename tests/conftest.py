@@ -220,6 +220,13 @@ class ImageJProcess:
         """Run a macro and give what it returns; None where it was aborted."""
         return self("value = IJ.runMacro(text, argument); result = value and str(value)", text=text, argument=argument)
 
+    def fails(self, text: str, argument: str = "") -> str:
+        """Run a macro that has to stop, and give what ImageJ says then, in one line."""
+        before = len(self.log)
+        returned = self.macro(f"{text}\nreturn 'went on';", argument)
+        assert returned in (None, "[aborted]"), returned
+        return " ".join(self.log[before:].split())
+
     @property
     def log(self) -> str:
         """What it has printed."""
@@ -241,6 +248,12 @@ class ImageJProcess:
         self.process.wait()
         self._answers.close()
         self._log.close()
+
+
+@pytest.fixture(scope="session")
+def imagej_process() -> type[ImageJProcess]:
+    """Starts a process with an ImageJ of the test's own."""
+    return ImageJProcess
 
 
 @pytest.fixture(scope="module")

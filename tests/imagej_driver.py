@@ -158,11 +158,104 @@ def accept(dialog: Any, label: str = "OK") -> None:
     until(lambda: not dialog.isShowing(), lambda: click(button(dialog, label)))
 
 
+def our_menu() -> Any:
+    """The menu *Plugins > Gold Digger*."""
+    plugins = JClass("ij.Menus").getImageJMenu("Plugins")
+    return next(
+        item for item in map(plugins.getItem, range(plugins.getItemCount())) if item.getLabel() == "Gold Digger"
+    )
+
+
+def commands() -> list[str]:
+    """What is in it."""
+    menu = our_menu()
+    return [str(menu.getItem(i).getLabel()) for i in range(menu.getItemCount())]
+
+
+def choose(command: str) -> None:
+    """Pick one of our commands as a click in the menu does, without the click."""
+    event = JClass("java.awt.event.ActionEvent")(our_menu().getItem(commands().index(command)), 1001, command)
+    IJ.getInstance().actionPerformed(event)
+
+
+def from_menu(command: str) -> None:
+    """Pick one of our commands from the menu *Plugins*: with the mouse, and inside the menu with the arrow keys."""
+    frame, robot = IJ.getInstance(), JClass("java.awt.Robot")()
+    bar, button = frame.getMenuBar(), JClass("java.awt.event.InputEvent").BUTTON1_DOWN_MASK
+    labels = [str(bar.getMenu(i).getLabel()) for i in range(bar.getMenuCount())]
+    widths = [frame.getFontMetrics(bar.getFont()).stringWidth(label) + 20 for label in labels]
+    at = labels.index("Plugins")
+    frame.toFront()
+    time.sleep(0.3)
+    corner, insets = frame.getLocationOnScreen(), frame.getInsets()
+    x = corner.x + insets.left + sum(widths[:at]) + widths[at] / 2
+    robot.mouseMove(int(x), int(corner.y + insets.top - 12))
+    robot.mousePress(button)
+    robot.mouseRelease(button)
+    time.sleep(0.3)
+    # Ours is the last, and opens to the right.
+    press("UP", "RIGHT", *["DOWN"] * commands().index(command), "ENTER")
+
+
+def status() -> str:
+    """What ImageJ's status line says."""
+    label = next(part for part in parts(IJ.getInstance()) if isinstance(part, JClass("javax.swing.JLabel")))
+    return str(label.getText())
+
+
+def dialogs(title: str = "") -> list[Any]:
+    """The open dialogs whose title begins like this."""
+    listed = [one for one in JClass("java.awt.Window").getWindows() if one.isShowing()]
+    return [one for one in listed if isinstance(one, JClass("java.awt.Dialog")) and title_of(one).startswith(title)]
+
+
+def message() -> str:
+    """What ImageJ's error message says that is open, or will be; it is clicked away."""
+    box = wait_for(lambda: [one for one in dialogs() if isinstance(one, JClass("ij.gui.MessageDialog"))])[0]
+    told = f"{title_of(box)}: {IJ.getErrorMessage()}"
+    accept(box)
+    return told
+
+
 def screenshot(path: str) -> None:
     """The whole display as a PNG."""
     size = JClass("java.awt.Toolkit").getDefaultToolkit().getScreenSize()
     shot = JClass("java.awt.Robot")().createScreenCapture(JClass("java.awt.Rectangle")(size))
     JClass("javax.imageio.ImageIO").write(shot, "png", JClass("java.io.File")(path))
+
+
+heard: list[tuple[dict[str, Any], dict[str, Any]]] = []
+
+
+def listen() -> None:
+    """Note from now on what scripts ask the engine for, and what it answers."""
+    from golddigger_ij.imagej import bridge, service
+
+    def listening(request: Any, callback: Any = None) -> dict[str, Any]:
+        answer = service.answer(request, callback)
+        heard.append((dict(request), answer))
+        return answer
+
+    bridge.answer = listening
+
+
+def answered() -> list[dict[str, Any]]:
+    """What it has answered, as JSON can hold it; the question for pixels is left out."""
+    return [plain(answer) for _, answer in heard if not answer.get("needs")]
+
+
+def plain(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in answer.items()}
+
+
+def tidy() -> None:
+    """Close all images, and forget what was heard."""
+    windows = JClass("ij.WindowManager")
+    for number in list(windows.getIDList() or ()):
+        image = windows.getImage(number)
+        image.changes = False
+        image.close()
+    heard.clear()
 
 
 mode, answers, options = sys.argv[1], os.fdopen(int(sys.argv[2]), "w", encoding="utf-8"), sys.argv[3:]

@@ -40,6 +40,13 @@ def test_an_empty_field_of_a_dialog_means_the_default(empty: Any) -> None:
     assert DETECT.read({option.name: empty for option in DETECT.options}) == DETECT.read({})
 
 
+def test_a_number_that_the_model_or_the_image_decides_is_auto() -> None:
+    read = DETECT.read({"threshold": "auto", "pixel_size": "auto"})
+    assert (read["threshold"], read["pixel_size"]) == (None, None)
+    with pytest.raises(GoldDiggerError, match="gd_cutoff_nm=auto: give a number from 0.01 to 1000$"):
+        OPERATIONS["evaluate"].read({"cutoff_nm": "auto"})
+
+
 def test_values_come_as_text_or_as_themselves() -> None:
     as_text = DETECT.read({"threshold": "0.25", "keep_burned_in": "True", "polarity": "LIGHT", "pixel_size": " 1e-1 "})
     as_values = DETECT.read({"threshold": 0.25, "keep_burned_in": True, "polarity": "light", "pixel_size": 0.1})
@@ -54,12 +61,12 @@ def test_the_key_of_a_macro_is_known_with_and_without_its_prefix() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"threshold": "abc"}, "gd_threshold=abc: give a number from 0 to 1"),
-        ({"threshold": "0,5"}, "gd_threshold=0,5: give a number from 0 to 1"),
-        ({"threshold": "1.5"}, "gd_threshold=1.5: give a number from 0 to 1"),
-        ({"threshold": "nan"}, "gd_threshold=nan: give a number from 0 to 1"),
-        ({"threshold": True}, "gd_threshold=True: give a number from 0 to 1"),
-        ({"pixel_size": 0}, "gd_pixel_size=0: give a number from 0.01 to 1000"),
+        ({"threshold": "abc"}, "gd_threshold=abc: give a number from 0 to 1 or auto"),
+        ({"threshold": "0,5"}, "gd_threshold=0,5: give a number from 0 to 1 or auto"),
+        ({"threshold": "1.5"}, "gd_threshold=1.5: give a number from 0 to 1 or auto"),
+        ({"threshold": "nan"}, "gd_threshold=nan: give a number from 0 to 1 or auto"),
+        ({"threshold": True}, "gd_threshold=True: give a number from 0 to 1 or auto"),
+        ({"pixel_size": 0}, "gd_pixel_size=0: give a number from 0.01 to 1000 or auto"),
         ({"polarity": "pink"}, "gd_polarity=pink: choose auto, dark or light"),
         ({"region": "a part"}, "gd_region=[a part]: choose selection or [whole image]"),
         ({"keep_burned_in": "perhaps"}, "gd_keep_burned_in=perhaps: give true or false"),

@@ -187,6 +187,22 @@ def test_ctrl_c_stays_pythons(stand_in, own):
     assert process.returncode == 0
 
 
+def test_garbage_that_java_collects_while_python_ends_is_no_crash(stand_in, own):
+    # Many Python objects that Java held, and a collector that never rests.
+    code = START + (
+        "from jpype import JImplements, JOverride\n"
+        "@JImplements('java.util.function.Function')\n"
+        "class Held:\n    @JOverride\n    def apply(self, value):\n        return value\n"
+        "held = JClass('java.util.ArrayList')()\n"
+        "for _ in range(3000):\n    held.add(Held())\n"
+        "endless = 'Thread.startDaemon { while (true) { System.gc(); Thread.sleep(1) } }; null'\n"
+        "JClass('groovy.lang.GroovyShell')().evaluate(endless)\n"
+        "held.clear()\n"
+    )
+    done = ran(code, stand_in, "headless", "300m", *own)
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_a_display_that_answers_windows_are_refused(stand_in, own, display):
     done = ran(START, stand_in, "gui", "300m", *own, DISPLAY=":7654")
     assert done.returncode == 1

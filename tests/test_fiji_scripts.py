@@ -84,3 +84,23 @@ def test_no_script_ends_with_a_value():
 
 def test_there_is_one_command_in_jython():
     assert [path.name for path in SCRIPTS if path.suffix == ".py"] == ["Gold_Digger_Doctor.py"]
+
+
+def keys_table(path: Path) -> str:
+    """The options of a command as the documentation lists them."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"#@ \w+ \((.*)\) (gd_\w+)$", line):
+            told = dict(re.findall(r'(\w+)="([^"]*)"', match[1]))
+            flag = re.search(r"value=(true|false)", match[1])
+            default = flag[1] if flag else told.get("value", "")
+            rows.append(f"| `{match[2]}` | {told['description']} | {default} |")
+    return "\n".join([f"**{command_of(path)}**", "", "| key | | default |", "| --- | --- | --- |", *rows]) if rows else ""
+
+
+def test_the_documentation_lists_every_key_of_every_command():
+    root = Path(__file__).resolve().parents[1]
+    text = (root / "docs" / "fiji.md").read_text(encoding="utf-8")
+    for path in SCRIPTS:
+        assert keys_table(path) in text, path.name
+        assert f"| {command_of(path)} |" in text

@@ -78,7 +78,7 @@ def day(desktop, imagej_window, montage, tmp_path_factory) -> dict:
     window(
         """
 dialog = window("Detect Gold Particles")
-fill(dialog, "Threshold", "0.4")
+fill(dialog, "Threshold (0 to 1)", "0.4")
 screenshot(str(picture_of_dialog))
 accept(dialog)
 manager = wait_for(lambda: JClass("ij.plugin.frame.RoiManager").getInstance())
@@ -122,7 +122,7 @@ until(lambda: manager.getCount() == count, lambda: press("T"))
     window(
         """
 dialog = window("Save Gold Ground Truth")
-fill(dialog, "Folder", folder)
+fill(dialog, "Ground truth folder", folder)
 pick(dialog, "Region", "whole image")
 accept(dialog)
 from pathlib import Path

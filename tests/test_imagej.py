@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from golddigger_ij.cli import demo
 from golddigger_ij.errors import GoldDiggerError
@@ -225,6 +226,41 @@ def test_a_request_to_end_ends_the_process_without_a_crash(environment):
         assert process.stdout.readline() == "up\n"
         process.terminate()
         assert process.wait(timeout=120) == -signal.SIGTERM
+
+
+ENDS_EARLY = """
+import sys, threading, time
+from golddigger_ij.imagej import bridge
+from golddigger_ij.imagej.jvm import start_imagej
+imagej = start_imagej()
+from jpype import JClass
+shell = JClass("groovy.lang.GroovyShell")()
+callback = shell.evaluate(
+    "class Told { volatile int count; void update(long done, long total, String message) { count++ }; "
+    "boolean cancelled() { false } }; new Told()"
+)
+request = bridge.to_java({"protocol": 1, "op": "detect_folder", "options": {"folder": sys.argv[1]}})
+request.put("callback", callback)
+objects = imagej.service("org.scijava.object.ObjectService")
+functions = objects.getObjects(JClass("java.util.function.Function"))
+shell.setVariable("engine", next(one for one in functions if str(objects.getName(one)) == "golddigger-ij"))
+shell.setVariable("request", request)
+shell.evaluate("def function = engine, map = request; Thread.startDaemon { function.apply(map) }; null")
+while callback.getCount() < 1:
+    time.sleep(0.01)
+print("ends")
+"""
+
+
+@pytest.mark.slow
+def test_python_that_ends_during_a_detection_stops_it_and_is_no_crash(environment, tmp_path):
+    noise = np.random.default_rng(0).normal(30_000, 2_000, (4000, 4000)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "noise.tif", noise, resolution=(1e7, 1e7), resolutionunit="CENTIMETER")
+    command = [sys.executable, "-c", ENDS_EARLY, str(tmp_path)]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "ends\n"), ran.stderr
+    # It was in the middle of it.
+    assert not list(tmp_path.rglob("*_run.json"))
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 # From the top down: a module imports from its own row and from those below, never from above.
 LAYERS = """
 cli
-imagej
+imagej doctor
 install
 jars fiji_folders
 batch

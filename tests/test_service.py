@@ -74,10 +74,10 @@ def test_every_operation_is_described_as_plain_values(ask: Ask) -> None:
     threshold = next(option for option in described["ops"]["detect"]["options"] if option["name"] == "threshold")
     assert threshold == {
         "name": "threshold",
-        "label": "Threshold",
-        "help": "Least score of a particle, 0 to 1. Empty: the model's own.",
+        "label": "Threshold (0 to 1)",
+        "help": "Least score of a particle, 0 to 1. 'auto': the model's own.",
         "type": "number",
-        "default": "",
+        "default": "auto",
     }
 
 
@@ -130,7 +130,7 @@ def test_a_command_waits_for_one_that_was_just_stopped(
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"threshold": "abc"}, "gd_threshold=abc: give a number from 0 to 1"),
+        ({"threshold": "abc"}, "gd_threshold=abc: give a number from 0 to 1 or auto"),
         ({"sizes": "six"}, "gd_sizes=six: give 'auto', sizes in nm such as 6,12,18, or limits such as 4-9,9-15"),
         ({"device": "tpu"}, "gd_device=tpu: there is no such device here; use 'auto' or 'cpu'"),
         ({"model": "lead"}, "gd_model=lead: no such model; give a folder with weights.safetensors and card.json"),

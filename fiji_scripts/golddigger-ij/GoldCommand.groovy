@@ -7,6 +7,7 @@ import ij.gui.ShapeRoi
 import ij.gui.PolygonRoi
 import ij.gui.Roi
 import ij.measure.ResultsTable
+import ij.plugin.frame.Recorder
 import java.util.concurrent.Callable
 import java.util.concurrent.ExecutionException
 import java.util.concurrent.FutureTask
@@ -14,9 +15,12 @@ import java.util.function.Consumer
 import org.scijava.Context
 import org.scijava.script.ScriptModule
 import org.scijava.service.Service
+import org.scijava.thread.ThreadService
 
 /** One run of a menu command: its options, the engine's answers, progress, Esc, and what is said when something is wrong. */
 class GoldCommand {
+
+    private static final int STATUS_MS = 500
 
     final Context context
     final String name
@@ -25,14 +29,17 @@ class GoldCommand {
     private Map<String, Object> inputs = [:]
 
     /**
-     * @param script the script; its parameters are the command's inputs
+     * @param context SciJava's services
+     * @param name the menu command
+     * @param script the script, whose parameters are the command's inputs; null where it has none
      * @param home the folder of these classes
      */
-    GoldCommand(ScriptModule script, File home) {
+    GoldCommand(Context context, String name, ScriptModule script, File home) {
+        this.context = context
+        this.name = name
         this.script = script
         this.home = home
-        context = script.context
-        name = script.info.menuPath.leaf?.name ?: "Gold Digger"
+        GoldMacro.calledBy(context.getService(ThreadService).getParent(null))
     }
 
     /** Does the work of a command, which is handed to it. What goes wrong is said, and stops the macro that called. */
@@ -44,7 +51,8 @@ class GoldCommand {
             // Jython wraps what a script throws.
             def known = [error, error.cause].find { it instanceof GoldError }
             if (known == null) error.printStackTrace()
-            fail(name, known?.message ?: "an error of the script itself ($error); please report it")
+            if (known?.stopped && !unattended) IJ.showStatus(known.message)
+            else fail(name, known?.message ?: "an error of the script itself ($error); please report it")
         } finally {
             IJ.showProgress(1.0)
         }
@@ -56,10 +64,11 @@ class GoldCommand {
     }
 
     private static Map<String, Object> read(ScriptModule script) {
-        def known = script.inputs.findAll { it.key.startsWith("gd_") && !(it.value instanceof Service) }
+        def known = script == null ? [:] : script.inputs.findAll { it.key.startsWith("gd_") && !(it.value instanceof Service) }
         def given = GoldMacro.parse(GoldMacro.options())
         given.keySet().findAll { !known.containsKey(it) }.each { throw new GoldError(unknown(it, known.keySet())) }
-        known.collectEntries { key, value -> [key, given[key] == true ? true : value] }
+        // ImageJ2 takes what is neither true nor false for false, and cannot tell of a key without a value.
+        known.collectEntries { key, value -> [key, given[key] == true || value instanceof Boolean && given[key] ? given[key] : value] }
     }
 
     /** A parameter as text, trimmed; "" where it is empty. */
@@ -85,10 +94,13 @@ class GoldCommand {
         if (image != null) request.image = GoldImage.describe(image)
         def answer = answer(request, image)
         if (answer.needs == "pixels") {
-            request.image.pixels = GoldImage.pixels(image)
+            request.image.putAll(GoldImage.pixels(image))
             answer = this.answer(request, image)
         }
-        if (answer.asks == "pixel_size" && !unattended && askPixelSize(image, answer)) return ask(op, image, more)
+        if (answer.asks == "pixel_size" && !unattended) {
+            unrecorded { askPixelSize(image, answer) }
+            return ask(op, image, more)
+        }
         if (!answer.ok) {
             if (answer.traceback) System.err.println(answer.traceback)
             throw new GoldError(answer.error.toString())
@@ -120,7 +132,7 @@ class GoldCommand {
         def left = shared("GoldRois").of(image, text("gd_rois"))
         if (left.empty && GoldOwner.run(image) == null) return null
         if (left.empty && !unattended && !IJ.showMessageWithCancel(name.replace("...", ""), "No ROI is left of $image.title.\nDo you mean that there is no gold at all?"))
-            throw new GoldError("Nothing was done; open the results again, or undo what you deleted.")
+            throw new GoldError("Nothing was done; open the results again, or undo what you deleted.", true)
         shared("GoldRois").columns(left, image)
     }
 
@@ -189,8 +201,14 @@ class GoldCommand {
 
     /** One line for the status bar, and for the log where there are no windows. */
     void say(Object message) {
-        IJ.showStatus(message.toString())
-        if (IJ.instance == null) IJ.log(message.toString())
+        def text = message.toString()
+        IJ.showStatus(text)
+        if (IJ.instance == null) IJ.log(text)
+        // ImageJ2 writes over it that the command has ended.
+        else if (!unattended) Thread.startDaemon("Gold Digger status") {
+            sleep(STATUS_MS)
+            IJ.showStatus(text)
+        }
     }
 
     private Map options() {
@@ -199,10 +217,10 @@ class GoldCommand {
 
     private Map answer(Map request, ImagePlus image) {
         def progress = new GoldProgress(name.replace("...", ""))
+        def stoppedText = "Stopped; " + (image == null ? "what was finished is kept." : "the image is as it was.")
         def task = new FutureTask({ GoldEngine.answer(context, home, request, progress) } as Callable)
         Thread.startDaemon("Gold Digger classes") { shared("GoldTable") }
         def shown = image != null && WindowManager.getImage(image.ID) != null
-        IJ.resetEscape()
         def thread = new Thread(task, "Gold Digger engine")
         thread.daemon = true
         thread.contextClassLoader = GoldCommand.classLoader
@@ -211,13 +229,13 @@ class GoldCommand {
             while (!task.done) {
                 progress.show()
                 // The engine may need a moment more to notice; nobody has to wait for that.
-                if (IJ.escapePressed()) throw new GoldError("Stopped; the image is as it was.")
+                if (IJ.escapePressed()) throw new GoldError(stoppedText, true)
                 if (shown && WindowManager.getImage(image.ID) == null) throw new GoldError("Stopped: the image was closed.")
                 Thread.sleep(20)
             }
             return task.get()
         } catch (InterruptedException stopped) {
-            throw new GoldError("Stopped; the image is as it was.")
+            throw new GoldError(stoppedText, true)
         } catch (ExecutionException error) {
             throw error.cause
         } finally {
@@ -225,30 +243,43 @@ class GoldCommand {
         }
     }
 
-    /** Asks for the pixel size that an image lacks; says whether there is one now. */
-    private boolean askPixelSize(ImagePlus image, Map answer) {
+    /** Asks for the pixel size that an image lacks. */
+    private void askPixelSize(ImagePlus image, Map answer) {
         def dialog = new GenericDialog(name.replace("...", ""))
-        dialog.addMessage(answer.error.toString().replaceAll("(.{60,80}) ", "\$1\n"))
+        dialog.addMessage("$image.title has no pixel size. How many nanometres wide is a pixel?" +
+            (answer.offer == null ? "" : "\nThe burned-in scale bar says $answer.offer; please check that."))
         dialog.addNumericField("Pixel size", answer.offer == null ? Double.NaN : answer.offer as double, 4, 8, "nm")
         dialog.addCheckbox("Make it the image's scale", true)
         dialog.showDialog()
-        if (dialog.wasCanceled()) return false
+        if (dialog.wasCanceled()) throw new GoldError("Nothing was done; without a pixel size no gold can be measured.", true)
         double nm = dialog.nextNumber
-        if (!(nm > 0)) return false
+        if (!(nm >= 0.01 && nm <= 1000)) throw new GoldError("Give the pixel size in nanometres, from 0.01 to 1000.")
         inputs.gd_pixel_size = nm.toString()
+        // ImageJ2 records what the inputs are at the end.
+        if (script.inputs.containsKey("gd_pixel_size")) script.setInput("gd_pixel_size", nm.toString())
         if (dialog.nextBoolean) {
             image.calibration.setUnit("nm")
             image.calibration.pixelWidth = image.calibration.pixelHeight = nm
             image.repaintWindow()
         }
-        true
+    }
+
+    /** Keeps a dialog from recording its labels, which are no keys of a command. */
+    private static void unrecorded(Runnable work) {
+        def recording = Recorder.record
+        Recorder.record = false
+        try {
+            work.run()
+        } finally {
+            Recorder.record = recording
+        }
     }
 
     private static void fail(String name, String message) {
         IJ.showStatus("")
         try {
             // In a macro this stops it, and then throws on this thread too, where there is nothing left to stop.
-            IJ.error(name.replace("...", ""), message)
+            IJ.error(name.replace("...", ""), IJ.instance == null ? message : message.replaceAll("(.{60,80}) ", "\$1\n"))
         } catch (RuntimeException stopped) {
             if (stopped.message != Macro.MACRO_CANCELED) throw stopped
         }

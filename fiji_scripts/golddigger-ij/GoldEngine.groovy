@@ -6,7 +6,7 @@ import org.scijava.object.ObjectService
 class GoldEngine {
 
     private static final String NAME = "golddigger-ij"
-    private static final String IN_FIJIS_PYTHON = "from golddigger_ij.imagej.jvm import attach\nattach(context)\n"
+    private static final String IN_FIJIS_PYTHON = "from golddigger_ij.imagej.jvm import attach\nattach(context)\nNone\n"
 
     /** Asks the engine; a worker process is started where there is no Python in this one. */
     static Map answer(Context context, File home, Map request, GoldProgress progress) {

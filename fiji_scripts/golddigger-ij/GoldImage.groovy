@@ -1,15 +1,23 @@
+import groovy.transform.CompileStatic
 import ij.IJ
 import ij.ImagePlus
 import ij.WindowManager
 import ij.gui.Roi
 import ij.gui.ShapeRoi
 import ij.macro.Interpreter
+import ij.process.ByteProcessor
+import ij.process.ColorProcessor
+import ij.process.ImageProcessor
+import ij.process.LUT
 import java.lang.reflect.Array
 
 /** An open image as the engine wants to have it: where its file is, what is shown, its pixel size and selection. */
 class GoldImage {
 
     private static final int SAMPLED_ROWS = 24
+    /** Share of the steps of a LUT that go one way. */
+    private static final double RAMP = 0.9
+    private static final Map TYPES = [(byte[]): "uint8", (short[]): "uint16", (float[]): "float32", (int[]): "rgb"].asImmutable()
     private static final Map NM = [nm: 1.0, nanometer: 1.0, nanometers: 1.0, nanometre: 1.0, "\u00b5m": 1e3, "\u03bcm": 1e3, um: 1e3,
         micron: 1e3, microns: 1e3, micrometer: 1e3, micrometre: 1e3, mm: 1e6, cm: 1e7, m: 1e9, inch: 2.54e7, inches: 2.54e7,
         "\u00c5": 0.1, "\u212b": 0.1, angstrom: 0.1, pm: 1e-3].asImmutable()
@@ -23,10 +31,13 @@ class GoldImage {
                 (open ? "there are " + open*.title.join(", ") : "open the montage first"))
             return named
         }
+        // The macro's own may have no window, as in IJ.run(image, command, options).
+        def selected = GoldMacro.image()
+        if (selected != null) return selected
         if (open.empty) throw new GoldError("No image is open; open the montage first.")
         if (open.size() == 1) return open[0]
         def hidden = IJ.instance == null || Interpreter.batchMode
-        def image = GoldMacro.image() ?: (hidden ? null : WindowManager.currentWindow?.imagePlus ?: WindowManager.currentImage)
+        def image = hidden ? null : WindowManager.currentWindow?.imagePlus ?: WindowManager.currentImage
         if (image == null) throw new GoldError("Several images are open, and a macro without windows cannot tell which one " +
             "is meant; give gd_image=[TITLE] or gd_image=ID. There are " + open*.title.join(", "))
         image
@@ -40,17 +51,64 @@ class GoldImage {
     static Map describe(ImagePlus image) {
         // Groovy's short form would call isProcessor().
         def processor = image.getProcessor()
-        if (image.type == ImagePlus.COLOR_256) processor = processor.convertToRGB()
         int height = image.height, count = Math.min(SAMPLED_ROWS, height)
         def sampled = (0..<count).collect { (int) ((it + 0.5) * height / count) } as int[]
+        def sample = rows(processor.pixels, image.width, sampled)
+        // The colours of a LUT are not in a file of grey values.
+        if (!processor.colorLut) sample = upright(processor, sample)
         [title: image.title, path: path(image), plane: image.stackSize > 1 ? image.currentSlice : null, width: image.width,
-         height: height, type: type(image), nm_per_px: nmPerPixel(image), rows: sampled, sample: rows(processor.pixels, image.width, sampled),
+         height: height, type: TYPES[processor.pixels.class], nm_per_px: nmPerPixel(image), rows: sampled, sample: sample,
          changed: image.changes, run: GoldOwner.run(image)]
     }
 
-    /** All pixels of what is shown: byte[], short[], float[], or int[] of red, green and blue. */
-    static Object pixels(ImagePlus image) {
-        (image.type == ImagePlus.COLOR_256 ? image.getProcessor().convertToRGB() : image.getProcessor()).pixels
+    /** All pixels of what is shown, as entries of the description: byte[], short[], float[], or int[] of red, green and blue. */
+    static Map pixels(ImagePlus image) {
+        def processor = image.getProcessor()
+        if (processor instanceof ByteProcessor && processor.colorLut && !isRamp(processor.lut)) processor = processor.convertToRGB()
+        [type: TYPES[processor.pixels.class], pixels: upright(processor, processor.pixels)]
+    }
+
+    /** Whether a LUT goes from dark to light or back, as those that are there to be looked at; the colours of a palette jump. */
+    private static boolean isRamp(LUT lut) {
+        def steps = (1..255).collect { brightness(lut, it) - brightness(lut, it - 1) }
+        Math.max(steps.count { it >= 0 }, steps.count { it <= 0 }) >= RAMP * steps.size()
+    }
+
+    private static double brightness(LUT lut, int index) {
+        0.299 * lut.getRed(index) + 0.587 * lut.getGreen(index) + 0.114 * lut.getBlue(index)
+    }
+
+    /** Pixels as bright as they are shown: by their grey LUT, or turned round where a LUT goes from white to black. */
+    private static Object upright(ImageProcessor processor, Object pixels) {
+        if (processor instanceof ColorProcessor) return pixels
+        def lut = processor.lut
+        if (pixels instanceof byte[] && !processor.colorLut) return looked((byte[]) pixels, (0..255).collect { lut.getRed(it) } as int[])
+        brightness(lut, 0) - brightness(lut, 255) < 128 ? pixels : turned(pixels)
+    }
+
+    @CompileStatic
+    private static byte[] looked(byte[] pixels, int[] greys) {
+        if (Arrays.equals(greys, (0..255) as int[])) return pixels
+        def values = new byte[pixels.length]
+        for (int i = 0; i < values.length; i++) values[i] = (byte) greys[pixels[i] & 0xff]
+        values
+    }
+
+    @CompileStatic
+    private static Object turned(Object pixels) {
+        if (pixels instanceof float[]) {
+            def values = ((float[]) pixels).clone()
+            for (int i = 0; i < values.length; i++) values[i] = -values[i]
+            return values
+        }
+        if (pixels instanceof short[]) {
+            def values = ((short[]) pixels).clone()
+            for (int i = 0; i < values.length; i++) values[i] = (short) ~values[i]
+            return values
+        }
+        def values = ((byte[]) pixels).clone()
+        for (int i = 0; i < values.length; i++) values[i] = (byte) ~values[i]
+        values
     }
 
     /** The selection as polygons, a pixel's centre at whole numbers; null where no area is selected. */
@@ -83,18 +141,9 @@ class GoldImage {
         width >= 0.01 && width <= 1000 && Math.abs(width - height) <= 0.01 * width ? width : null
     }
 
-    private static String type(ImagePlus image) {
-        switch (image.type) {
-            case ImagePlus.GRAY8: return "uint8"
-            case ImagePlus.GRAY16: return "uint16"
-            case ImagePlus.GRAY32: return "float32"
-            default: return "rgb"
-        }
-    }
-
     private static String path(ImagePlus image) {
         def info = image.originalFileInfo
-        if (info == null || !info.fileName || image.type == ImagePlus.COLOR_256) return null
+        if (info == null || !info.fileName) return null
         def file = new File(info.directory ?: "", info.fileName)
         file.file ? file.absolutePath : null
     }

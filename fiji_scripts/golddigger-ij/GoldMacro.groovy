@@ -8,14 +8,24 @@ import ij.WindowManager
  */
 class GoldMacro {
 
+    private static final ThreadLocal<Thread> CALLER = new ThreadLocal<>()
+
+    /** Notes the thread that waits for the command of this thread; null where none is known. */
+    static void calledBy(Thread caller) {
+        CALLER.set(caller)
+    }
+
     /** The text after the command's name in run("...", "..."), or null where none can be found. */
     static String options() {
-        Macro.options ?: byThread(Macro, "table")[thread()]?.toString()
+        def options = byThread(Macro, "table")
+        CALLER.get() == null || options == null ? Macro.options : options[CALLER.get()]?.toString()
     }
 
     /** The image that the macro has selected, which in batch mode no other thread knows; null for none. */
     static ImagePlus image() {
-        byThread(WindowManager, "tempImageTable")[thread()]
+        def image = byThread(WindowManager, "tempImageTable")?.get(CALLER.get())
+        // One that was closed has no pixels.
+        image?.getProcessor() == null ? null : image
     }
 
     /** Splits options into keys and values; a key without a value stands for true. */
@@ -48,11 +58,6 @@ class GoldMacro {
         found
     }
 
-    private static Thread thread() {
-        def waiting = byThread(Macro, "table").findAll { it.key.alive && it.value?.toString()?.contains("gd_") }
-        waiting.size() == 1 ? waiting.keySet().first() : null
-    }
-
     private static Map byThread(Class owner, String field) {
         try {
             def found = owner.getDeclaredField(field)
@@ -60,7 +65,7 @@ class GoldMacro {
             return new HashMap(found.get(null) as Map)
         } catch (ReflectiveOperationException | SecurityException unknown) {
             // Another ImageJ: a command then goes by its own options and by the active window.
-            return [:]
+            return null
         }
     }
 }

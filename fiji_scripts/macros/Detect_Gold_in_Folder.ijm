@@ -21,15 +21,17 @@ if (arguments.length > 2)
     options = options + " " + arguments[2];
 if (!File.isDirectory(images))
     exit(images + " is no folder.");
-if (matches(results, ".*[\\[\\]].*"))
-    exit(results + ": ImageJ takes no [ or ] in an option; choose another folder for the results.");
+if (matches(replace(results, "\\[[^\\[\\]]*\\]", ""), ".*[\\[\\]].*"))
+    exit(results + ": ImageJ takes no lone [ or ] in an option; choose another folder for the results.");
 
 // What is done with one image. It stands as text, because eval() goes on to the next image when one fails.
 searchOne = "given = split(getArgument(), '\\n');"
-    + "others = nImages;"
+    + "before = 0; after = 0;"
+    + "if (nImages > 0) before = getImageID();"
     + "open(given[0]);"
-    + "if (nImages == others) exit('ImageJ cannot open this image.');"
-    + "run('Detect Gold Particles...', 'gd_image=' + getImageID() + ' ' + given[1]);"
+    + "if (nImages > 0) after = getImageID();"
+    + "if (after == before) exit('ImageJ cannot open this image.');"
+    + "run('Detect Gold Particles...', 'gd_image=' + after + ' ' + given[1]);"
     + "saveAs('tiff', given[2]);"
     + "close();"
     + "return 'done';";
@@ -37,14 +39,19 @@ searchOne = "given = split(getArgument(), '\\n');"
 names = getFileList(images);
 searched = 0;
 failed = "";
+stems = "\n";
 for (i = 0; i < names.length; i++) {
     if (isImage(names[i])) {
         searched++;
         print(names[i]);
         setBatchMode(true);
         overlay = results + stem(names[i]) + "_overlay.tif";
-        if (eval(searchOne, images + names[i] + "\n" + options + "\n" + overlay) != "done")
+        if (indexOf(stems, "\n" + stem(names[i]) + "\n") >= 0) {
+            print("Not searched: its results would take the place of those of another image.");
             failed = failed + ", " + names[i];
+        } else if (eval(searchOne, images + names[i] + "\n" + options + "\n" + overlay) != "done")
+            failed = failed + ", " + names[i];
+        stems = stems + stem(names[i]) + "\n";
     }
 }
 if (searched == 0)
@@ -59,9 +66,10 @@ function folder(path) {
     return path + File.separator;
 }
 
+// TIFFs, without those that this macro has saved.
 function isImage(name) {
-    name = toLowerCase(name);
-    return matches(name, ".*\\.tiff?") && !endsWith(name, "_overlay.tif");
+    if (endsWith(name, "_overlay.tif")) return false;
+    return matches(toLowerCase(name), ".*\\.tiff?");
 }
 
 // The name without its ending; a.ome.tif has two.

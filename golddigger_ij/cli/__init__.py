@@ -1,9 +1,11 @@
 """The command line: one module a verb; what is heavy is imported inside the command."""
 
 import io
+import os
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 import typer
 
@@ -61,26 +63,46 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _end)
     try:
+        status = _status()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    _leave(status)
+
+
+def _status() -> int:
+    """Run the command line; give its exit status."""
+    try:
         status = app(standalone_mode=False)
     except WrongCommandLine as error:
         say(str(error))
-        sys.exit(2)
+        return 2
     except GoldDiggerError as error:
         say(str(error))
-        sys.exit(1)
+        return 1
     except (KeyboardInterrupt, typer.Abort):
         say(_STOPPED)
-        sys.exit(STOPPED)
+        return STOPPED
     except Exception as error:
         # Click's own errors of usage know how to show themselves; anything else is a bug and keeps its traceback.
         show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
         if show is None or code is None:
             raise
         show()
-        sys.exit(code)
+        return int(code)
     if status == STOPPED:
         say(_STOPPED)
-    sys.exit(status if isinstance(status, int) else 0)
+    return status if isinstance(status, int) else 0
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process."""
+    jpype = sys.modules.get("jpype")
+    if jpype is not None and jpype.isJVMStarted():
+        # A thread of Java's that turns to Python while Python is ending crashes the process.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

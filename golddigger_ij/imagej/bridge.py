@@ -1,5 +1,7 @@
 """The engine as Java sees it: a Function from a map to a map, in SciJava's ObjectService."""
 
+import atexit
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +11,8 @@ from golddigger_ij.imagej.service import answer
 
 NAME = "golddigger-ij"
 """By this name the scripts find the engine."""
+
+_ENDS_WITHIN_S = 10.0
 
 _ARRAYS = {"byte[]": np.uint8, "short[]": np.uint16, "int[]": np.int32, "float[]": np.float32, "double[]": np.float64}
 
@@ -26,6 +30,35 @@ def register(context: Any) -> None:
     function = JClass("java.util.function.Function")
     if not any(str(objects.getName(known)) == NAME for known in objects.getObjects(function)):
         objects.addObject(_engine(), NAME)
+        # After the JVM's own, and so before it.
+        atexit.register(_calls.end)
+
+
+class _Calls:
+    """The calls that are at work. When Python ends under one, the process is aborted; so they are stopped first."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
+        self.ending = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._count += 1
+
+    def __exit__(self, *_error: object) -> None:
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Stop them, and wait for that."""
+        with self._changed:
+            self.ending = True
+            self._changed.wait_for(lambda: self._count == 0, _ENDS_WITHIN_S)
+
+
+_calls = _Calls()
 
 
 def _engine() -> Any:
@@ -39,9 +72,11 @@ def _engine() -> Any:
         def apply(self, request: Any) -> Any:
             # An exception would reach Java without its name and message; the service answers them as text.
             try:
-                callback = request.get("callback")
-                known = {str(key): to_python(request.get(key)) for key in request.keySet() if str(key) != "callback"}
-                return to_java(answer(known, None if callback is None else _Callback(callback)))
+                with _calls:
+                    callback = request.get("callback")
+                    given = [str(key) for key in request.keySet() if str(key) != "callback"]
+                    known = {key: to_python(request.get(key)) for key in given}
+                    return to_java(answer(known, None if callback is None else _Callback(callback)))
             except BaseException as error:
                 return to_java({"ok": False, "error": f"the engine failed ({type(error).__name__}: {error})"})
 
@@ -61,8 +96,8 @@ class _Callback:
         self._callback.update(JLong(int(done)), JLong(int(total)), message)
 
     def cancelled(self) -> bool:
-        """Say whether the user has had enough."""
-        return bool(self._callback.cancelled())
+        """Say whether the user has had enough, or Python is about to end."""
+        return _calls.ending or bool(self._callback.cancelled())
 
 
 def to_python(value: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 from golddigger_ij.config import DEFAULT, HELP, PIXEL_SIZES_NM, POLARITIES
 from golddigger_ij.errors import GoldDiggerError
-from golddigger_ij.imagej.options import Operation, Option
+from golddigger_ij.imagej.options import AUTO, Operation, Option
 
 SELECTION, WHOLE_IMAGE = "selection", "whole image"
 RESULTS_FOLDER = "gold-digger"
@@ -12,11 +12,13 @@ RESULTS_FOLDER = "gold-digger"
 
 _IMAGE = Option("image", "Image", "Title or ID of an open image; empty: the active one.")
 _MODEL = Option("model", "Model", HELP["model"], default=DEFAULT.model)
-_THRESHOLD = Option("threshold", "Threshold", f"{HELP['threshold']} Empty: the model's own.", "number", limits=(0, 1))
+_THRESHOLD = Option(
+    "threshold", "Threshold (0 to 1)", f"{HELP['threshold']} 'auto': the model's own.", "number", AUTO, limits=(0, 1)
+)
 _SIZES = Option("sizes", "Sizes (nm)", HELP["sizes"], default=DEFAULT.sizes)
 _POLARITY = Option("polarity", "Gold is", HELP["polarity"], "choice", DEFAULT.polarity, POLARITIES)
 _PIXEL_SIZE = Option(
-    "pixel_size", "Pixel size (nm)", f"{HELP['pixel_size']} Empty: as it says.", "number", limits=PIXEL_SIZES_NM
+    "pixel_size", "Pixel size (nm)", f"{HELP['pixel_size']} 'auto': as it says.", "number", AUTO, limits=PIXEL_SIZES_NM
 )
 _BURNED_IN = Option(
     "keep_burned_in", "Look under scale bars", HELP["keep_burned_in"], "yes or no", DEFAULT.keep_burned_in
@@ -32,7 +34,7 @@ _SHOW = Option(
 )
 _SHAPE = Option(
     "shape",
-    "Shown as",
+    "Show as",
     "Ovals at their true diameter, or points; 'auto' takes points for very many.",
     "choice",
     "auto",
@@ -40,7 +42,7 @@ _SHAPE = Option(
 )
 _ROIS = Option(
     "rois",
-    "ROIs",
+    "Take ROIs from",
     "'ROI Manager', 'overlay', or a RoiSet.zip; 'auto': the ROI Manager where it holds any, else the overlay.",
     default="auto",
 )
@@ -65,7 +67,9 @@ OPERATIONS: dict[str, Operation] = {
             _BURNED_IN,
             _SHOW,
             _SHAPE,
-            Option("output", "Save to folder", "Folder for the run's files; empty: nothing is saved.", "folder"),
+            Option(
+                "output", "Save to folder (optional)", "Folder for the run's files; empty: nothing is saved.", "folder"
+            ),
             _DEVICE,
         ),
     ),
@@ -75,7 +79,7 @@ OPERATIONS: dict[str, Operation] = {
             Option("path", "File", "A run's run.json, particles.csv or RoiSet.zip, or a CSV with x and y.", "file"),
             Option("image", "Image", "Title or ID of an open image; empty: the run's own."),
             _PIXEL_SIZE,
-            Option("group", "Group", "Size group of particles that the file gives none, such as 6nm."),
+            Option("group", "Size group if missing", "Size group of particles that the file gives none, such as 6nm."),
             _SHOW,
             _SHAPE,
         ),
@@ -84,11 +88,11 @@ OPERATIONS: dict[str, Operation] = {
         "Save Gold Ground Truth",
         (
             _IMAGE,
-            Option("folder", "Folder", "Folder of ground truth; the image is added to it.", "folder"),
+            Option("folder", "Ground truth folder", "Folder of ground truth; the image is added to it.", "folder"),
             _region("What was proof-read: inside the selection, or the whole image."),
             _ROIS,
-            Option("default_group", "Group of new marks", "Size group of marks without one, such as 6nm."),
-            Option("author", "Author", "Who looked."),
+            Option("default_group", "Group of new marks (optional)", "Size group of marks without one, such as 6nm."),
+            Option("author", "Author (optional)", "Who looked."),
             _PIXEL_SIZE,
         ),
     ),
@@ -96,7 +100,7 @@ OPERATIONS: dict[str, Operation] = {
         "Load Gold Ground Truth",
         (
             _IMAGE,
-            Option("folder", "Folder", "Folder of ground truth, or one NAME.json in it.", "folder"),
+            Option("folder", "Ground truth folder", "Folder of ground truth, or one NAME.json in it.", "folder"),
             _SHOW,
             _SHAPE,
         ),
@@ -107,18 +111,22 @@ OPERATIONS: dict[str, Operation] = {
             _IMAGE,
             _region("What is judged: inside the selection, where there is one, or the whole image."),
             _ROIS,
-            Option("cutoff_nm", "Cut-off (nm)", "Largest distance of a match in nm.", "number", 5.0, (), (0.01, 1000)),
-            Option("default_group", "Group of new marks", "Size group of marks without one, such as 6nm."),
+            Option(
+                "cutoff_nm", "Match within (nm)", "Largest distance of a match in nm.", "number", 5.0, (), (0.01, 1000)
+            ),
+            Option("default_group", "Group of new marks (optional)", "Size group of marks without one, such as 6nm."),
         ),
     ),
     "retrain": Operation(
         "Retrain Gold Model",
         (
-            Option("folder", "Ground truth", "Folder of ground truth.", "folder"),
-            Option("output", "New model", "Folder for the new model.", "folder"),
+            Option("folder", "Ground truth folder", "Folder of ground truth.", "folder"),
+            Option("output", "Folder of the new model", "Folder for the new model.", "folder"),
             Option("start", "Start from", HELP["model"], default=DEFAULT.model),
             Option("epochs", "Epochs", "How often it is judged and saved.", "whole number", 6, (), (1, 10000)),
-            Option("steps", "Steps an epoch", "Fewer are quicker and teach less.", "whole number", 100, (), (1, 10000)),
+            Option(
+                "steps", "Steps in an epoch", "Fewer are quicker and teach less.", "whole number", 100, (), (1, 10000)
+            ),
             Option(
                 "synthetic",
                 "Synthetic images",
@@ -134,9 +142,12 @@ OPERATIONS: dict[str, Operation] = {
     "detect_folder": Operation(
         "Detect Gold in Folder",
         (
-            Option("folder", "Images", "Folder of images, or one image.", "folder"),
+            Option("folder", "Folder of images", "Folder of images, or one image.", "folder"),
             Option(
-                "output", "Save to folder", f"Folder for the results; empty: '{RESULTS_FOLDER}' in theirs.", "folder"
+                "output",
+                "Save to folder (optional)",
+                f"Folder for the results; empty: '{RESULTS_FOLDER}' in theirs.",
+                "folder",
             ),
             _MODEL,
             _THRESHOLD,
@@ -146,13 +157,13 @@ OPERATIONS: dict[str, Operation] = {
             _BURNED_IN,
             Option(
                 "keep_tree",
-                "Folders in folders",
+                "Search subfolders",
                 "Search folders in folders, and repeat them below the output folder.",
                 "yes or no",
                 False,
             ),
             Option("plane", "Plane of stacks", "Plane of a stack, from 1, or 'all'.", default="all"),
-            Option("redo", "Do all again", "Also images whose results are there already.", "yes or no", False),
+            Option("redo", "Redo finished images", "Also images whose results are there already.", "yes or no", False),
             _DEVICE,
         ),
     ),

@@ -119,9 +119,9 @@ def _macro_run(macro: Path, text: str, argument: str) -> Any:
 
 def _halt(run: Any) -> None:
     end = time.monotonic() + _STOPS_WITHIN_S
-    while run.isAlive() and time.monotonic() < end:
+    while run.isAtWork() and time.monotonic() < end:
         run.halt()
-        run.join(_LOOK_EVERY_MS)
+        time.sleep(_LOOK_EVERY_MS / 1000)
 
 
 def _worded(macro: Path, failure: str, line: int, trace: str) -> str:
@@ -129,11 +129,15 @@ def _worded(macro: Path, failure: str, line: int, trace: str) -> str:
     found = _TOLD.fullmatch(failure)
     what, code = (found["what"], found["code"]) if found else (failure, "")
     where = f"{macro.name}, line {found['line'] if found else line}" if found or line else macro.name
-    if "RoiManager" in trace and "HeadlessException" in trace:
+    if "OutOfMemoryError" in f"{what} {trace}":
+        what = "Java is out of memory; give it more, such as --heap 6g"
+    elif "RoiManager" in trace and "HeadlessException" in trace:
         what = "ImageJ has no ROI Manager without windows; use the overlay, or the RoiSet.zip of gd_output=[FOLDER]"
     elif "HeadlessException" in trace or "headless dialog" in trace:
         what = "this asks for something in a window, and there are no windows; give it in the macro or as an argument"
     elif trace:
         print(trace, file=sys.stderr)
-    # With the mark at a command's closing bracket it is the command that failed, and not the macro that is wrong.
-    return f"{where}: {what}" + (f"; at <>: {code.strip()}" if code and "<)>" not in code else "")
+    # With the mark at a command's closing bracket it is the command that failed, and not the macro that is wrong. Of a
+    # long line the end is missing, and perhaps the mark.
+    known = code and "<)>" not in code and not code.endswith("...")
+    return f"{where}: {what}" + (f"; at <>: {code.strip()}" if known else "")

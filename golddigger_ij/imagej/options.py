@@ -11,6 +11,9 @@ from golddigger_ij.errors import GoldDiggerError
 PREFIX = "gd_"
 """What the name of an option begins with in a macro, so that no other plugin's key is meant."""
 
+AUTO = "auto"
+"""The default of a number that the image or the model decides; it is read as None."""
+
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -64,9 +67,9 @@ class Option:
         if isinstance(value, str):
             value = value.strip()
         if value is None or value == "":
-            return None if self.default == "" and self.type in ("number", "whole number") else self.default
+            value = self.default
         if self.type in ("number", "whole number"):
-            return self._number(value)
+            return None if value in ("", AUTO) and value == self.default else self._number(value)
         if self.type == "yes or no":
             return self._yes_or_no(value)
         text = str(value)
@@ -85,6 +88,7 @@ class Option:
             wanted = f"give {kind} from {low:g} to {high:g}"
         else:
             wanted = f"give {kind}" if low == -math.inf else f"give {kind}, {low:g} or more"
+        wanted += f" or {AUTO}" if self.default == AUTO else ""
         try:
             number = float(value)
         except (TypeError, ValueError):

@@ -18,10 +18,10 @@ def examine(command):
     command.say(answer["message"])
 
 
-module = globals()["org.scijava.script.ScriptModule"]
+# The script's own module, by which other commands begin, is kept from it in ImageJ2.
+binding = Binding({"gd_context": gd_scripts.getContext(), "gd_name": "Gold Digger Doctor"})
+shell = GroovyShell(gd_scripts.getClass().getClassLoader(), binding)
 places = [File(place, "golddigger-ij/command.groovy") for folder in gd_scripts.getScriptDirectories()
-          for place in (folder, folder.getParentFile())]
-binding = Binding({"org.scijava.script.ScriptModule": module})
-shell = GroovyShell(module.getClass().getClassLoader(), binding)
+          for place in (folder, folder.getAbsoluteFile().getParentFile())]
 shell.evaluate([place for place in places if place.isFile()][0]).run(examine)
 None

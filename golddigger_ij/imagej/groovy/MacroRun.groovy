@@ -17,7 +17,7 @@ class MacroRun extends Thread {
     String failure
     /** Where that was; 0 when the macro itself said it, and when it stands in what ImageJ said. */
     int line
-    /** Where in Java, when something was thrown that ImageJ has no words for. */
+    /** What Java told of it, when something was thrown that ImageJ has no words for. */
     String trace
     /** What the macro returned. */
     String returned
@@ -47,7 +47,12 @@ class MacroRun extends Thread {
     void run() {
         def usualOut = System.out, usualErr = System.err
         // A command may end the whole process, and would end it as if all was well.
-        def onExit = new Thread({ if (told != null) { printTold(); err.flush(); Runtime.runtime.halt(1) } })
+        def onExit = new Thread({
+            if (told != null) {
+                printTold()
+                Runtime.runtime.halt(1)
+            }
+        })
         Runtime.runtime.addShutdownHook(onExit)
         System.out = out
         System.err = err
@@ -67,7 +72,12 @@ class MacroRun extends Thread {
         }
     }
 
-    /** Makes the macro stop: what it runs, by Esc, and then the macro. To be called until it has stopped. */
+    /** Whether the macro runs, or the engine, which may take a moment to notice that its command was stopped. */
+    boolean isAtWork() {
+        alive || allStackTraces.keySet().any { it.name == "Gold Digger engine" }
+    }
+
+    /** Makes the macro stop: what it runs, by Esc, and then the macro. To be called until nothing is at work. */
     void halt() {
         IJ.setKeyDown(KeyEvent.VK_ESCAPE)
         [Interpreter.instance, interpreter].findAll { it != null && !it.done() }.each {
@@ -78,30 +88,44 @@ class MacroRun extends Thread {
     }
 
     private void judge(Throwable thrown) {
-        def stoppedByImageJ = thrown.message == Macro.MACRO_CANCELED, from = thrown.stackTrace.first()
-        if (stoppedByImageJ && from.className == "ij.macro.Functions" && from.methodName == "exit") {
+        def from = thrown.stackTrace.find { true }
+        if (thrown.message != Macro.MACRO_CANCELED) {
+            failure = thrown.toString()
+            trace = asText(thrown)
+        } else if (from?.className == "ij.macro.Functions" && from.methodName == "exit") {
             failure = exitMessage
             if (failure != null) told = null
             return
+        } else {
+            failure = takeTold() ?: "stopped without a message, as by a question that needs a window"
+            // Of this ImageJ says more than one line.
+            if (IJ.errorMessage == "out of memory") failure = "OutOfMemoryError"
         }
-        failure = stoppedByImageJ ? takeTold() ?: "stopped without a message, as by a question that needs a window" : thrown.toString()
-        if (!stoppedByImageJ) trace = asText(thrown)
         if (!interpreter.wasError()) line = interpreter.lineNumber
     }
 
     /** Whether a text is only output, and nothing that a macro stops with. */
     private boolean isOutput(String text) {
         printTold()
-        def callers = callers()
-        def by = callers.findAll { it.startsWith("ij.") }.take(2).join(" ")
-        if (by == "ij.IJ.showMessage ij.macro.Functions.exit") exitMessage = told = text
-        else if (by == "ij.IJ.showMessage ij.IJ.error" || by.startsWith("ij.macro.Interpreter.showError") || by.startsWith("ij.IJ.log ij.IJ.handleException")) told = text
-        else if (by == "ij.IJ.log ij.Executer.run" || "org.scijava.script.ScriptModule.run" in callers && text.startsWith("[ERROR]")) return !isStoppedBy(text)
-        else return true
-        false
+        def callers = callers(), by = callers.findAll { it.startsWith("ij.") }.take(2).join(" ")
+        switch (by) {
+            case "ij.IJ.showMessage ij.macro.Functions.exit":
+                told = text
+                // Another macro that this one called may end itself, and this one go on.
+                if (!("ij.plugin.Macro_Runner.runMacro" in callers)) exitMessage = text
+                return false
+            case "ij.IJ.showMessage ij.IJ.error":
+            case "ij.IJ.log ij.IJ.handleException":
+            case ~/ij\.macro\.Interpreter\.showError.*/:
+                told = text
+                return false
+            case "ij.IJ.log ij.Executer.run":
+                return !isStoppedBy(text)
+        }
+        !("org.scijava.script.ScriptModule.run" in callers && text.startsWith("[ERROR]") && isStoppedBy(text))
     }
 
-    /** Stops the macro where a command has thrown something: ImageJ would go on with whatever is there instead of its result. */
+    /** Stops the macro where a command has thrown something: ImageJ would go on without its result. */
     private boolean isStoppedBy(String thrown) {
         def running = Interpreter.instance
         if (running == null) return false
@@ -122,8 +146,9 @@ class MacroRun extends Thread {
 
     private void printTold() {
         def text = takeTold()
-        exitMessage = null
-        if (text != null) err.write((text + System.lineSeparator()).getBytes(encoding))
+        if (text == null) return
+        exitMessage = trace = null
+        err.write((text + System.lineSeparator()).getBytes(encoding))
     }
 
     private static List<String> callers() {
