@@ -220,10 +220,18 @@ class ImageJProcess:
         """Run a macro and give what it returns; None where it was aborted."""
         return self("value = IJ.runMacro(text, argument); result = value and str(value)", text=text, argument=argument)
 
-    def fails(self, text: str, argument: str = "") -> str:
+    def answers(self, text: str, argument: Path | str = "") -> list[dict[str, Any]]:
+        """Run a macro, in which `path` is its argument, to its end, and give what the engine answered meanwhile."""
+        self("listen(); heard.clear()")
+        returned = self.macro(f"path = getArgument();\n{text}\nreturn 'done';", str(argument))
+        assert returned == "done", self.log[-4000:]
+        given: list[dict[str, Any]] = self("result = answered()")
+        return given
+
+    def fails(self, text: str, argument: Path | str = "") -> str:
         """Run a macro that has to stop, and give what ImageJ says then, in one line."""
         before = len(self.log)
-        returned = self.macro(f"{text}\nreturn 'went on';", argument)
+        returned = self.macro(f"path = getArgument();\n{text}\nreturn 'went on';", str(argument))
         assert returned in (None, "[aborted]"), returned
         return " ".join(self.log[before:].split())
 
@@ -274,3 +282,10 @@ def imagej_window(
     process = ImageJProcess("gui", tmp_path_factory.mktemp("window"), {**os.environ, "DISPLAY": display})
     yield process
     process.close()
+
+
+@pytest.fixture
+def imagej(headless_imagej: ImageJProcess) -> ImageJProcess:
+    """The same, with no image open."""
+    headless_imagej("tidy()")
+    return headless_imagej

@@ -133,7 +133,7 @@ def fill(dialog: Any, label: str, text: str) -> None:
 
     def type_it() -> None:
         click(field)
-        press("control+A")
+        press("END", "shift+HOME")
         press(*(NAMED_KEYS.get(letter) or (f"shift+{letter}" if letter.isupper() else letter) for letter in text))
 
     until(lambda: str(field.getText()) == text, type_it)
@@ -231,6 +231,9 @@ def listen() -> None:
     """Note from now on what scripts ask the engine for, and what it answers."""
     from golddigger_ij.imagej import bridge, service
 
+    if bridge.answer is not service.answer:
+        return
+
     def listening(request: Any, callback: Any = None) -> dict[str, Any]:
         answer = service.answer(request, callback)
         heard.append((dict(request), answer))
@@ -255,6 +258,8 @@ def tidy() -> None:
         image = windows.getImage(number)
         image.changes = False
         image.close()
+    # The image of a macro that was stopped is in no list.
+    windows.setTempCurrentImage(None)
     heard.clear()
 
 

@@ -10,21 +10,11 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from conftest import ImageJProcess
+
     from golddigger_ij.synthetic import Micrograph
 
 PER_CM = 1e7 / 1.1
 SHOWN = {"resolution": (PER_CM, PER_CM), "resolutionunit": "CENTIMETER"}
-
-@pytest.fixture(scope="module")
-def listening(headless_imagej: "ImageJProcess") -> "ImageJProcess":
-    headless_imagej("listen()")
-    return headless_imagej
-
-
-@pytest.fixture
-def imagej(listening: "ImageJProcess") -> "ImageJProcess":
-    listening("tidy()")
-    return listening
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +25,8 @@ def small(section: "Micrograph") -> np.ndarray:
 
 def detect(imagej: "ImageJProcess", macro: str, argument: Path | str = "") -> list[dict[str, Any]]:
     """Run a macro with `detect` in it for the command, and give the engine's answers."""
-    imagej("heard.clear()")
     command = """run("Detect Gold Particles...", "gd_show=overlay gd_image=" + getImageID());"""
-    text = f"path = getArgument();\n{macro.replace('detect;', command)}\nreturn 'done';"
-    assert imagej.macro(text, str(argument)) == "done", imagej.log[-3000:]
-    answers: list[dict[str, Any]] = imagej("result = answered()")
-    return answers
+    return imagej.answers(macro.replace("detect;", command), argument)
 
 
 TABLE = ("x", "y", "area", "diameter_nm", "score", "group", "groups")
@@ -161,7 +147,7 @@ def test_a_virtual_stack_is_read_from_the_file(imagej, small, tmp_path):
     tifffile.imwrite(path, np.stack([small[::-1], small]), photometric="minisblack", **SHOWN)
     opened = "run('TIFF Virtual Stack...', 'open=[' + path + ']'); setSlice(2); detect;"
     (found,) = detect(imagej, opened, path)
-    assert imagej("result = bool(JClass('ij.WindowManager').getImage(JClass('ij.WindowManager').getIDList()[0]).getStack().isVirtual())")
+    assert imagej("result = bool(IJ.getImage().getStack().isVirtual())")
     assert found["read_from"] == "file"
     single = tmp_path / "single.tif"
     tifffile.imwrite(single, small, **SHOWN)
@@ -204,7 +190,9 @@ def test_what_was_edited_goes_by_what_is_shown(imagej, small, edit, tmp_path):
     tifffile.imwrite(path, small, **SHOWN)
     # Also where another plugin has forgotten to say that it has changed the image.
     for forgotten in ("", "setOption('Changes', false);"):
-        found, copy = detect(imagej, f"open(path); {edit} {forgotten} detect; saveAs('tiff', path + '-2'); detect;", path)
+        found, copy = detect(
+            imagej, f"open(path); {edit} {forgotten} detect; saveAs('tiff', path + '-2'); detect;", path
+        )
         assert found["read_from"] == "pixels"
         assert copy["read_from"] == "file"
         assert table(found) == table(copy)
@@ -246,7 +234,8 @@ REGIONS = {
     "rectangle": "makeRectangle(30, 20, 150, 120);",
     "oval": "makeOval(30, 20, 150, 120);",
     "freehand": "makeSelection('freehand', newArray(30, 180, 170, 100, 40), newArray(20, 30, 140, 90, 150));",
-    "with a hole": "makeRectangle(30, 20, 200, 200); setKeyDown('alt'); makeRectangle(80, 60, 70, 70); setKeyDown('none');",
+    "with a hole": """makeRectangle(30, 20, 200, 200); setKeyDown('alt'); makeRectangle(80, 60, 70, 70);
+        setKeyDown('none');""",
     "rotated": "makeRotatedRectangle(40, 40, 200, 150, 80);",
     "ellipse": "makeEllipse(40, 40, 220, 200, 0.5);",
 }
@@ -264,8 +253,8 @@ def test_inside_a_selection_are_the_particles_that_imagej_says_are_inside(imagej
         path,
     )
     points = imagej(
-        f"""
-image = JClass('ij.WindowManager').getImage(JClass('ij.WindowManager').getIDList()[0])
+        """
+image = IJ.getImage()
 IJ.runMacro(selection)
 result = [bool(image.getRoi().contains(int(x + 0.5), int(y + 0.5))) for x, y in zip(xs, ys)]
 """,

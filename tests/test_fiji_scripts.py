@@ -65,6 +65,11 @@ def test_every_script_has_a_name_that_makes_it_a_command_and_names_are_unique():
     assert all("Gold" in name for name in names)
 
 
+def test_macros_do_not_become_commands():
+    # Where Fiji finds the scripts in this folder itself, a name with an underscore would be a command of its menu.
+    assert all("_" not in path.name for path in (COMMANDS.parents[1] / "macros").iterdir())
+
+
 def test_no_parameter_is_remembered_or_required():
     # Values are remembered by name for all scripts together; without a required one a script is skipped silently.
     for path in SCRIPTS:

@@ -17,7 +17,7 @@ from golddigger_ij.jars import APPOSE, JNA, JNA_PLATFORM, Jar, fetch, missing_ja
 RECENT = ("appose-0.9.0", "groovy-4.0.28", "groovy-json-4.0.28", "jna-5.14.0", "jna-platform-5.14.0")
 DETECT = "scripts/Plugins/Gold_Digger/Detect_Gold_Particles....groovy"
 SHARED = "golddigger-ij/GoldCommand.groovy"
-MACRO = "macros/Show_Gold_Particles.ijm"
+MACRO = "macros/show-gold-particles.ijm"
 
 
 def make_fiji(folder: Path, jars=RECENT) -> Path:
@@ -306,7 +306,7 @@ def test_the_command_line_installs_and_uninstalls(fiji):
     put(fiji / MACRO, "// my own version")
     done = run("uninstall", "--fiji", str(fiji))
     assert done.returncode == 0
-    assert "Show_Gold_Particles.ijm" in done.stderr
+    assert "show-gold-particles.ijm" in done.stderr
     done = run("uninstall", "--fiji", str(fiji))
     assert done.returncode == 1
     assert "not installed" in done.stderr

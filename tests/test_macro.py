@@ -18,7 +18,7 @@ from golddigger_ij.particles import read_particles_csv
 from golddigger_ij.roi_set import read_overlay, read_roi_set
 from golddigger_ij.synthetic import Scene, micrograph
 
-BATCH = "Detect_Gold_in_Folder.ijm"
+BATCH = "detect-gold-in-folder.ijm"
 
 RUN = """
 from pathlib import Path

@@ -186,7 +186,7 @@ def test_the_readme_gives_the_command_that_runs_the_tests():
 
 def test_the_scripts_for_fiji_are_found():
     folder = fiji_scripts_folder()
-    assert (folder / "macros" / "Show_Gold_Particles.ijm").is_file()
+    assert (folder / "macros" / "show-gold-particles.ijm").is_file()
 
 
 def test_a_wheel_carries_the_scripts_for_fiji(tmp_path):

@@ -175,8 +175,8 @@ class GoldCommand {
         image
     }
 
-    /** Makes polygons the selection of an image. */
-    void select(ImagePlus image, List<Map> regions) {
+    /** Makes polygons the selection of an image: a list of regions, which comes as an array of texts where there are none. */
+    void select(ImagePlus image, Object regions) {
         def parts = (regions ?: []).collectMany { it.rings }.collect { ring ->
             def corners = (ring as double[]) as List
             def xs = corners.withIndex().findAll { it[1] % 2 == 0 }.collect { it[0] + 0.5 } as float[]

@@ -8,6 +8,8 @@ import ij.WindowManager
  */
 class GoldMacro {
 
+    private static final String BRACKET = "a lone [ or ] cannot pass through the options of a macro; rename that file or folder"
+
     private static final ThreadLocal<Thread> CALLER = new ThreadLocal<>()
 
     /** Notes the thread that waits for the command of this thread; null where none is known. */
@@ -35,6 +37,7 @@ class GoldMacro {
             def end = at
             while (end < text.length() && text[end] != "=" && text[end] != " ") end++
             def key = text.substring(at, end)
+            if (key.contains("[") || key.contains("]")) throw new GoldError("${found.keySet().empty ? key : found.keySet().last()}: $BRACKET")
             if (end == text.length() || text[end] == " ") {
                 if (key) found[key] = true
                 at = end + 1
@@ -42,12 +45,14 @@ class GoldMacro {
             }
             at = end + 1
             end = at
-            if (at < text.length() && text[at] == "[") {
-                for (int depth = 0; end < text.length(); end++) {
-                    if (text[end] == "[") depth++
-                    if (text[end] == "]" && --depth == 0) break
-                }
-                found[key] = text.substring(at + 1, Math.min(end, text.length()))
+            def first = at < text.length() ? text[at] : ""
+            if (first == "[" || first == "'") {
+                end = first == "'" ? text.indexOf("'", at + 1) : closing(text, at)
+                // ImageJ would take a part of it, or nothing, for the value.
+                if (end < 0 || end + 1 < text.length() && text[end + 1] != " ") throw new GoldError(first == "'" ?
+                    "$key: a value that begins with ' ends with '; put it in brackets, as in $key=[$first...]" :
+                    "$key: $BRACKET")
+                found[key] = text.substring(at + 1, end)
                 end++
             } else {
                 while (end < text.length() && text[end] != " ") end++
@@ -56,6 +61,16 @@ class GoldMacro {
             at = end + 1
         }
         found
+    }
+
+    /** Where the bracket ends that begins here; -1 where it does not. */
+    private static int closing(String text, int at) {
+        int depth = 0
+        for (int end = at; end < text.length(); end++) {
+            if (text[end] == "[") depth++
+            if (text[end] == "]" && --depth == 0) return end
+        }
+        -1
     }
 
     private static Map byThread(Class owner, String field) {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.fiji_scripts import fiji_scripts_folder
-from golddigger_ij.imagej.jvm import require_windows, start_jvm
+from golddigger_ij.imagej.jvm import require_windows, start_jvm, stop_handing_back
 
 if TYPE_CHECKING:
     from golddigger_ij.imagej.jvm import ImageJ
@@ -77,6 +77,7 @@ def _end(context: Any) -> None:
         for window in jpype.JClass("java.awt.Window").getWindows():
             window.dispose()
         context.dispose()
+        stop_handing_back()
 
 
 def _commands(context: Any) -> None:

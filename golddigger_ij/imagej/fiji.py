@@ -8,7 +8,7 @@ from typing import Any
 from golddigger_ij.errors import GoldDiggerError
 from golddigger_ij.fiji_scripts import fiji_scripts_folder
 from golddigger_ij.imagej.java import Java, find_java, named_java
-from golddigger_ij.imagej.jvm import Mode, keep_signals, prepare_scyjava, require_windows
+from golddigger_ij.imagej.jvm import Mode, keep_signals, prepare_scyjava, require_windows, stop_handing_back
 from golddigger_ij.imagej.local_fiji import LocalFiji, find_local_fiji, is_fetched
 
 SCIJAVA = "https://maven.scijava.org/content/groups/public"
@@ -69,7 +69,7 @@ def start_fiji(fiji: str, mode: Mode, options: Sequence[str] = ()) -> Any:
     # Plugins leave threads behind that the JVM would wait for when Python ends. Where it does not wait, its collector
     # of garbage must be kept from handing Python objects back to a Python that ends: that aborts the process.
     jpype.config.destroy_jvm = False
-    scyjava.when_jvm_stops(_stop_handing_back)
+    scyjava.when_jvm_stops(stop_handing_back)
     # Where it finds no ImageJ2, PyImageJ says so in its log and gives False.
     if gateway is None or gateway is False:
         raise _cannot_start(what, folder, java, mode, " ".join(said))
@@ -81,17 +81,9 @@ def start_fiji(fiji: str, mode: Mode, options: Sequence[str] = ()) -> Any:
         window = jpype.JClass("ij.IJ").getInstance()
         if window is not None:
             window.exitWhenQuitting(False)
-        if _scripts_option(folder):
-            _take_macros_out_of_the_menu()
     if mode == "gui":
         gateway.ui().showUI()
     return gateway
-
-
-def _stop_handing_back() -> None:
-    from jpype import JClass
-
-    JClass("org.jpype.ref.JPypeReferenceQueue").getInstance().stop()
 
 
 def _let_imglyb_fail() -> None:
@@ -128,16 +120,6 @@ def _scripts_option(folder: LocalFiji | None) -> list[str]:
     if folder is not None and folder.scripts.is_dir():
         return []
     return [f"-Dscijava.scripts.path={fiji_scripts_folder()}"]
-
-
-def _take_macros_out_of_the_menu() -> None:
-    """Remove the menu that ImageJ2 makes of the macros beside our scripts: it takes all files there for commands."""
-    from jpype import JClass
-
-    bar = JClass("ij.Menus").getMenuBar()
-    for i in range(0 if bar is None else bar.getMenuCount() - 1, -1, -1):
-        if str(bar.getMenu(i).getLabel()) == "macros":
-            bar.remove(i)
 
 
 def _require_original_imagej(what: str, gateway: Any) -> None:

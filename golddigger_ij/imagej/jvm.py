@@ -198,6 +198,13 @@ def keep_signals() -> None:
                 signal.signal(number, handler)
 
 
+def stop_handing_back() -> None:
+    """Keep Java's collector of garbage from handing Python objects back to a Python that ends: that aborts it."""
+    from jpype import JClass
+
+    JClass("org.jpype.ref.JPypeReferenceQueue").getInstance().stop()
+
+
 def check_heap(heap: str | None) -> None:
     """Refuse what is no amount of memory.
 

@@ -1,5 +1,5 @@
 // Draws the particles of a STEM_particles.csv over the active image: circles at true size, a colour for each group.
-// From another macro: runMacro("Show_Gold_Particles.ijm", "/path/to/STEM_particles.csv").
+// From another macro: runMacro("show-gold-particles.ijm", "/path/to/STEM_particles.csv").
 
 colours = newArray("cyan", "magenta", "yellow", "green", "orange", "red");
 

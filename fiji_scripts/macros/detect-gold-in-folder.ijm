@@ -2,8 +2,8 @@
 // and run.json) and STEM_overlay.tif: the image with the particles as its overlay.
 //
 // Without a display:
-//     golddigger-ij macro Detect_Gold_in_Folder.ijm IMAGES RESULTS
-//     golddigger-ij macro Detect_Gold_in_Folder.ijm IMAGES RESULTS "gd_sizes=6,12 gd_pixel_size=1.11"
+//     golddigger-ij macro detect-gold-in-folder.ijm IMAGES RESULTS
+//     golddigger-ij macro detect-gold-in-folder.ijm IMAGES RESULTS "gd_sizes=6,12 gd_pixel_size=1.11"
 // In Fiji: Plugins > Macros > Run... and pick this file; it asks for the two folders.
 //
 // Copy it and change it. The macro recorder shows the options of "Detect Gold Particles...".
