@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -186,6 +187,8 @@ class ImageJProcess:
         Its home folder: preferences, runs.
     """
 
+    ANSWERS_WITHIN_S = 180.0
+
     def __init__(self, mode: str, home: Path, environment: dict[str, str], options: tuple[str, ...] = ()) -> None:
         self.home = home
         read, write = os.pipe()
@@ -242,6 +245,10 @@ class ImageJProcess:
         return (self.home / "log.txt").read_text(encoding="utf-8")
 
     def _next(self) -> Any:
+        # A macro may wait for somebody to click an error away.
+        if not select.select([self._answers], [], [], self.ANSWERS_WITHIN_S)[0]:
+            self.process.kill()
+            pytest.fail(f"ImageJ does not answer; a dialog may be open:\n{self.log[-4000:]}")
         line = self._answers.readline()
         assert line, f"ImageJ's process ended:\n{self.log[-4000:]}"
         told = json.loads(line)
@@ -287,5 +294,5 @@ def imagej_window(
 @pytest.fixture
 def imagej(headless_imagej: ImageJProcess) -> ImageJProcess:
     """The same, with no image open."""
-    headless_imagej("tidy()")
+    headless_imagej("listen(); tidy()")
     return headless_imagej

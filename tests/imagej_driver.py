@@ -209,6 +209,18 @@ def dialogs(title: str = "") -> list[Any]:
     return [one for one in listed if isinstance(one, JClass("java.awt.Dialog")) and title_of(one).startswith(title)]
 
 
+def asking(label: str) -> Any:
+    """The dialog that asks for something, by the label of its field; it may be still to come."""
+
+    def found() -> Any:
+        for box in dialogs():
+            if any(isinstance(part, JClass("java.awt.Label")) and part.getText() == label for part in parts(box)):
+                return box
+        return None
+
+    return wait_for(found)
+
+
 def message() -> str:
     """What ImageJ's error message says that is open, or will be; it is clicked away."""
     box = wait_for(lambda: [one for one in dialogs() if isinstance(one, JClass("ij.gui.MessageDialog"))])[0]
@@ -244,10 +256,10 @@ def listen() -> None:
 
 def answered() -> list[dict[str, Any]]:
     """What it has answered, as JSON can hold it; the question for pixels is left out."""
-    return [plain(answer) for _, answer in heard if not answer.get("needs")]
+    return [as_json(answer) for _, answer in heard if not answer.get("needs")]
 
 
-def plain(answer: dict[str, Any]) -> dict[str, Any]:
+def as_json(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in answer.items()}
 
 

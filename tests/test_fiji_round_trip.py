@@ -55,7 +55,7 @@ def test_a_round_trip_without_edits_gives_the_same_table(imagej, montage, shape,
     there, kept, back = imagej.answers(macro, montage)
     assert_nothing_changed(there, kept)
     assert_same_table(there, back)
-    rois = imagej("result = [plain(request['rois']) for request, _ in heard if request.get('rois')][-1]")
+    rois = imagej("result = [as_json(request['rois']) for request, _ in heard if request.get('rois')][-1]")
     assert set(rois["kind"]) == {"oval" if shape == "ovals" else "point"}
     assert len(rois["kind"]) == len(there["x"])
     if shape == "ovals":

@@ -121,7 +121,7 @@ def test_a_file_that_the_user_changed_stays_when_it_is_uninstalled(fiji):
 def test_a_file_of_the_user_with_one_of_our_names_stops_the_installation(fiji):
     put(fiji / MACRO, "// mine by chance")
     before = content(fiji)
-    with pytest.raises(GoldDiggerError, match=r"Show_Gold_Particles\.ijm is there already and not ours"):
+    with pytest.raises(GoldDiggerError, match=r"show-gold-particles\.ijm is there already and not ours"):
         install(fiji)
     assert content(fiji) == before
 

@@ -21,8 +21,12 @@ class GoldEngine {
         def named = { name -> objects.getObjects(Function).find { objects.getName(it) == name } }
         def runner = named("PythonScriptRunner")
         if (named(NAME) == null && runner != null) {
-            // Where that Python lacks golddigger-ij it only writes its error, and a worker does the work.
-            runner.apply(new PythonScript(script: IN_FIJIS_PYTHON, vars: [context: context]))
+            // Where that Python lacks golddigger-ij, or cannot run a script, a worker does the work.
+            try {
+                runner.apply(new PythonScript(script: IN_FIJIS_PYTHON, vars: [context: context]))
+            } catch (RuntimeException failed) {
+                System.err.println("Gold Digger: Fiji's Python does not run the engine ($failed)")
+            }
         }
         named(NAME)
     }

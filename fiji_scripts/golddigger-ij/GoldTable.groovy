@@ -3,7 +3,6 @@ import ij.ImagePlus
 import ij.WindowManager
 import ij.measure.ResultsTable
 import ij.text.TextWindow
-import java.awt.GraphicsEnvironment
 
 /** The particles of an image in a results table of their own. */
 @CompileStatic
@@ -11,9 +10,9 @@ class GoldTable {
 
     private static final Map<String, Integer> DECIMALS = [id: 0, x: 3, y: 3, area: 3, diameter_nm: 3, score: 4]
 
-    /** Shows the particles of an answer in the image's table, in place of those that it held; nothing without windows. */
+    /** Shows the particles of an answer in the image's table, in place of those that it held; nothing where it has no window. */
     static void show(ImagePlus image, Map answer) {
-        if (GraphicsEnvironment.headless) return
+        if (image.window == null) return
         def table = new ResultsTable()
         DECIMALS.each { String name, int decimals ->
             table.setValues(name, GoldRois.numbers(answer[name]))
@@ -29,8 +28,9 @@ class GoldTable {
             def window = WindowManager.getFrame(title)
             if (window instanceof TextWindow) ((TextWindow) window).textPanel.clear()
             table.show(title)
-            // The keys are the image's again.
-            if (image.window != null) image.window.toFront()
+            // Not under the table; and the keys are the image's again.
+            GoldRoiManager.find(false)?.toFront()
+            image.window.toFront()
         }
     }
 }

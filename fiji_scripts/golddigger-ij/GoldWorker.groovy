@@ -62,16 +62,21 @@ class GoldWorker {
         def shared = [], ended = new CountDownLatch(1)
         try {
             def task = service.task(ASK, [request: encode(request, shared)])
-            task.listen({ event ->
-                if (event.responseType.name() != "UPDATE") {
-                    if (event.responseType.name() != "LAUNCH") ended.countDown()
-                } else if (event.info?.taken) {
-                    free(shared)
-                } else {
-                    progress.update(event.current, event.maximum, event.message)
-                }
-            } as Consumer)
-            task.start()
+            try {
+                task.listen({ event ->
+                    if (event.responseType.name() != "UPDATE") {
+                        if (event.responseType.name() != "LAUNCH") ended.countDown()
+                    } else if (event.info?.taken) {
+                        free(shared)
+                    } else {
+                        progress.update(event.current, event.maximum, event.message)
+                    }
+                } as Consumer)
+                task.start()
+            } catch (IllegalStateException over) {
+                // A process that is no engine may end before it is asked anything.
+                throw new GoldError(failure(task))
+            }
             follow(task, ended, progress)
             if (task.status.name() != "COMPLETE") throw new GoldError(failure(task))
             def answer = (Map) decode(task.outputs.answer)
