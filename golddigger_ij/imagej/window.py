@@ -1,5 +1,6 @@
 """ImageJ's window with images and results in it, from its opening until the user closes it."""
 
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -118,12 +119,22 @@ def _quit() -> None:
     """Close the window without a question, whatever was changed."""
     import jpype
 
+    # While ImageJ asks whether to save an image, it lets nobody else at its list of images.
+    threading.Thread(target=_close, name="close", daemon=True).start()
+    if not wait_until_closed(_QUIT_WITHIN_S):
+        for one in jpype.JClass("java.awt.Window").getWindows():
+            one.dispose()
+
+
+def _close() -> None:
+    import jpype
+
+    for one in jpype.JClass("java.awt.Window").getWindows():
+        if isinstance(one, jpype.JClass("java.awt.Dialog")):
+            one.dispose()
     manager = jpype.JClass("ij.WindowManager")
     for number in manager.getIDList() or ():
         manager.getImage(number).changes = False
     window = jpype.JClass("ij.IJ").getInstance()
     if window is not None:
         window.quit()
-    if not wait_until_closed(_QUIT_WITHIN_S):
-        for one in jpype.JClass("java.awt.Window").getWindows():
-            one.dispose()
