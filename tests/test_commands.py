@@ -43,7 +43,7 @@ def test_an_empty_field_of_a_dialog_means_the_default(empty: Any) -> None:
 def test_a_number_that_the_model_or_the_image_decides_is_auto() -> None:
     read = DETECT.read({"threshold": "auto", "pixel_size": "auto"})
     assert (read["threshold"], read["pixel_size"]) == (None, None)
-    with pytest.raises(GoldDiggerError, match="gd_cutoff_nm=auto: give a number from 0.01 to 1000$"):
+    with pytest.raises(GoldDiggerError, match=r"gd_cutoff_nm=auto: give a number from 0\.01 to 1000$"):
         OPERATIONS["evaluate"].read({"cutoff_nm": "auto"})
 
 

@@ -427,3 +427,42 @@ return counts;
     assert whole > half > 10
     # A batch of a hundred images would leave as many tables.
     assert not any(title.startswith("Gold Particles") for title in window("result = titles()"))
+
+
+def test_imagejs_question_before_it_ends_can_be_answered_while_a_run_finishes(window, section_file):
+    found, still_there = window(
+        """
+image = show(tiled(path, 3000))
+image.changes = True
+accept(start())
+wait_for(engine_at_work)
+IJ.getInstance().quit()
+box = wait_for(lambda: dialogs("ImageJ"))[0]
+wait_for(lambda: not engine_at_work())
+time.sleep(0.5)
+accept(box, "Cancel")
+wait_for(lambda: image.getOverlay() is not None and "particles" in status())
+result = [image.getOverlay().size(), image.getWindow() is not None]
+""",
+        path=str(section_file),
+    )
+    assert found > 1000
+    assert still_there
+
+
+def test_a_question_that_nobody_has_answered_at_the_end_is_answered_with_cancel(window):
+    # As by Ctrl-C while ImageJ asks whether to replace a file: without an answer it would replace it.
+    cancelled = window(
+        """
+import threading
+from golddigger_ij.imagej.embedded import cancel_dialogs
+
+asked = [JClass("ij.gui.GenericDialog")("Save as TIFF"), JClass("ij.gui.GenericDialog")("Replace?")]
+for one in asked:
+    threading.Thread(target=one.showDialog, daemon=True).start()
+    wait_for(one.isShowing)
+cancel_dialogs()
+result = [bool(one.wasCanceled()) and not one.isShowing() for one in asked]
+"""
+    )
+    assert cancelled == [True, True]

@@ -100,7 +100,9 @@ def keys_table(path: Path) -> str:
             flag = re.search(r"value=(true|false)", match[1])
             default = flag[1] if flag else told.get("value", "")
             rows.append(f"| `{match[2]}` | {told['description']} | {default} |")
-    return "\n".join([f"**{command_of(path)}**", "", "| key | | default |", "| --- | --- | --- |", *rows]) if rows else ""
+    if not rows:
+        return ""
+    return "\n".join([f"**{command_of(path)}**", "", "| key | | default |", "| --- | --- | --- |", *rows])
 
 
 def test_the_documentation_lists_every_key_of_every_command():

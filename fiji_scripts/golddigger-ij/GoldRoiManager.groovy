@@ -85,7 +85,15 @@ class GoldRoiManager {
 
     /** Runs on the thread that draws the windows. */
     static void inWindows(Closure work) {
-        if (EventQueue.isDispatchThread()) work() else EventQueue.invokeAndWait(work as Runnable)
+        if (EventQueue.isDispatchThread()) {
+            work()
+            return
+        }
+        // ImageJ holds this while it asks whether to save an image before it ends: who waited for it on that thread would
+        // never see the question answered.
+        synchronized (WindowManager) {
+        }
+        EventQueue.invokeAndWait(work as Runnable)
     }
 
     /** ROIs as a set of these very objects; ImageJ takes two of the same place and size for equal. */

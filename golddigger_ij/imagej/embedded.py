@@ -74,6 +74,7 @@ def _end(context: Any) -> None:
     import jpype
 
     if jpype.isJVMStarted():
+        cancel_dialogs()
         for window in jpype.JClass("java.awt.Window").getWindows():
             window.dispose()
         context.dispose()
@@ -114,6 +115,28 @@ def open_window(imagej: "ImageJ") -> None:
     from golddigger_ij.imagej.service import warm_up
 
     threading.Thread(target=warm_up, name="warm up", daemon=True).start()
+
+
+def cancel_dialogs(within_s: float = 2.0) -> None:
+    """Close all dialogs as by their *Cancel*, within a time in seconds.
+
+    To dispose of one, by itself or with the window that it belongs to, is an *OK* to ImageJ: the question whether to
+    replace a file would be answered with yes.
+    """
+    from jpype import JClass
+
+    dialog, closing = JClass("java.awt.Dialog"), JClass("java.awt.event.WindowEvent")
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        windows = JClass("java.awt.Window").getWindows()
+        shown = [one for one in windows if isinstance(one, dialog) and one.isShowing()]
+        if not shown:
+            return
+        # Only the one in front hears it, and another may lie behind it.
+        queue = JClass("java.awt.Toolkit").getDefaultToolkit().getSystemEventQueue()
+        for one in shown:
+            queue.postEvent(closing(one, closing.WINDOW_CLOSING))
+        time.sleep(_LOOK_EVERY_S)
 
 
 def wait_until_closed(within_s: float | None = None) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from golddigger_ij.errors import GoldDiggerError
-from golddigger_ij.imagej.embedded import open_window, wait_until_closed
+from golddigger_ij.imagej.embedded import cancel_dialogs, open_window, wait_until_closed
 from golddigger_ij.imagej.jvm import ImageJ, check_heap, require_display, start_imagej
 
 RESULTS = ("_run.json", "_RoiSet.zip", "_particles.csv")
@@ -129,9 +129,7 @@ def _quit() -> None:
 def _close() -> None:
     import jpype
 
-    for one in jpype.JClass("java.awt.Window").getWindows():
-        if isinstance(one, jpype.JClass("java.awt.Dialog")):
-            one.dispose()
+    cancel_dialogs()
     manager = jpype.JClass("ij.WindowManager")
     for number in manager.getIDList() or ():
         manager.getImage(number).changes = False
