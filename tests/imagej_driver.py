@@ -16,7 +16,6 @@ from jpype import JArray, JByte, JClass
 from golddigger_ij.imagej import jvm
 from golddigger_ij.imagej.embedded import cancel_dialogs
 
-
 heard: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
 
@@ -106,6 +105,7 @@ def tidy() -> None:
         manager = JClass("ij.plugin.frame.RoiManager").getInstance()
         if manager is not None:
             manager.reset()
+            manager.close()
         for frame in list(windows.getNonImageWindows()):
             frame.dispose()
             windows.removeWindow(frame)
