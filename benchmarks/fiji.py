@@ -1,7 +1,7 @@
 """What the bridge to ImageJ costs: the start, a detection from the menu against the engine alone, 50,000 ROIs.
 
     python benchmarks/fiji.py            on the display, or on one of its own where Xvfb is installed
-    python benchmarks/fiji.py --quick    two turns of each
+    python benchmarks/fiji.py --quick    two turns of each, and goals half as much again: a rough look on a busy machine
 
 The image is synthetic replica of 2048 × 2115 pixels in a TIFF file. Detection from the menu is
 `run("Detect Gold Particles...", "...")` in ImageJ with its window, up to the particles in the ROI Manager, the overlay
@@ -25,6 +25,7 @@ from made_images import montage_file
 
 HEIGHT, WIDTH = 2115, 2048
 MOST_START_S, MOST_OVERHEAD_S, MOST_ROIS_S = 6.0, 1.0, 3.0
+QUICK_SLACK = 1.5
 ROIS = 50_000
 
 
@@ -90,7 +91,9 @@ def main() -> int:
     )
     print(f"the bridge's share               {overhead:6.2f} s   (goal: {MOST_OVERHEAD_S:g}; turns: {overheads})")
     print(f"{ROIS:,} ROIs, file to window      {min(rois):6.2f} s   (goal: {MOST_ROIS_S:g})")
-    failed = min(starts) > MOST_START_S or overhead > MOST_OVERHEAD_S or min(rois) > MOST_ROIS_S
+    slack = QUICK_SLACK if options.quick else 1.0
+    measured = ((min(starts), MOST_START_S), (overhead, MOST_OVERHEAD_S), (min(rois), MOST_ROIS_S))
+    failed = any(seconds > most * slack for seconds, most in measured)
     # The JVM has threads of its own that would wait for a user.
     sys.stdout.flush()
     os._exit(int(failed))
